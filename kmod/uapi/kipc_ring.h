@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: (GPL-2.0-only WITH Linux-syscall-note) OR MIT */
+/*
+ * kipc_ring.h - the memory that two processes share
+ *
+ * The same bytes serve the module (/dev/kipc) and plain shared memory; they differ only in who may
+ * write which page. Everything here is little more than offsets: algorithms live in lib/core, the
+ * module looks at positions only to answer "moved or not".
+ *
+ * AREAS. Each is a whole number of pages. STATUS lies at offset 0 of the region (of the file, or of
+ * the mmap offset space of an endpoint); where the others lie is written in it, never assumed.
+ *
+ *   area      written by                              read by   holds
+ *   STATUS    the kernel (plain shm: every end)       all       identity, geometry, bells, ends
+ *   CTRL[e]   end e                                   all       its positions and its hints
+ *   DATA[r]   the producer of ring r                  all       records, mapped twice in a row
+ *
+ *   STATUS  0x000 +----------------------------+   written once, magic last
+ *                 | struct kipc_ring_ident     |
+ *           0x080 +----------------------------+   written once
+ *                 | struct kipc_ring_geom [2]  |
+ *           0x100 +----------------------------+   changes only when somebody sleeps, wakes, leaves
+ *                 | struct kipc_ring_bells [2] |   each bell alone on its 128 bytes
+ *           0x300 +----------------------------+
+ *                 | reserved, zero             |
+ *           0x800 +----------------------------+   changes when an end comes or goes
+ *                 | struct kipc_ring_end [128] |
+ *          0x1000 +----------------------------+
+ *
+ *   CTRL[e] 0x000 +----------------------------+   line of its own (128 bytes: adjacent-line
+ *                 | prod  of e's out ring      |   prefetch couples lines in pairs)
+ *           0x080 +----------------------------+   line of its own
+ *                 | cons  of e's in ring       |
+ *           0x100 +----------------------------+   read by the peer only while e is armed
+ *                 | struct kipc_ring_hints     |
+ *           0x180 +----------------------------+
+ *                 | reserved, zero             |
+ *                 +----------------------------+
+ *
+ * A pair has two ends and two rings: ring r is produced by end r and consumed by end 1 - r.
+ *
+ * POSITIONS are free-running u64 byte counts; offset = position & (bytes - 1). They are compared by
+ * difference only, so they may wrap at 2^64. Both start at geom.start. `prod` and `cons` are
+ * publish-only: each side works on a private copy of its own and never reads its word back.
+ *
+ * RECORD. One aligned u64 header, then the payload:
+ *
+ *     position p            p + 8                              p + stride
+ *     +--------------------+----------------------------------+--------------------+
+ *     | header             | payload, len bytes, then slack   | 0, or next header  |
+ *     +--------------------+----------------------------------+--------------------+
+ *       bits 0..31  len + 1 (so that an empty message is not "nothing"); 0: not yet published
+ *       bits 32..63 KIPC_REC_*; bits without a name are zero
+ *
+ * stride = 8 + len rounded up to geom.align. geom.start fixes what is aligned: start 0 aligns the
+ * record, start align - 8 aligns the payload. The header that will follow is cleared before this
+ * record's header is stored, so free space always counts 8 bytes more than the records need.
+ *
+ * Publication is in band: the consumer watches the record itself, and a small message costs one
+ * cache line each way. `prod` is stored too, on a line that nobody reads until somebody wants to
+ * sleep, to poll or to look from outside.
+ *
+ * ORDERING. P produces into a ring, C consumes from it.
+ *
+ *   P: publish                                     C: take
+ *     clear next header, write payload
+ *     (A) store-release header      ------------->   (B) load-acquire header
+ *                                                    read payload
+ *     (D) load-acquire cons         <-------------   (C) store-release cons
+ *     overwrite what was released
+ *
+ *     A-B: without it C reads a payload that is not there yet, or takes an old header for the next.
+ *     C-D: without it P overwrites what C still reads.
+ *
+ *   P: wake C                                      C: sleep
+ *     (A) store-release header                       (H) store hints.data_at, then bell.armed
+ *     (E) store-release prod                         (I) full fence
+ *     (F) full fence                                 (J) load prod (and bell.gone): moved?
+ *     (G) load bell.armed                                yes: do not sleep
+ *         armed and due: wake C                          no:  sleep until the bell is cleared
+ *
+ *     F-I is store buffering (Dekker): without both, G may read "not armed" while J reads the old
+ *     prod, and C sleeps on a full ring for ever. One of them may be replaced by making the other
+ *     side's CPUs execute one: hints.fence says that P leaves F out because whoever arms does it
+ *     for P (membarrier in plain shm; an IPI from the module's arming side).
+ *     E before F: J looks at prod, so prod must be inside the fence. A before E: whoever sees the
+ *     new prod sees the record.
+ *
+ *   Sleeping for space is the mirror image: C stores cons (C) where P stores prod (E), P arms the
+ *   space bell with hints.space_at. Shutting, closing and dying store bell.gone where (E) stands
+ *   and then wake; that is why J looks at both.
+ *
+ * HOSTILE PEERS. Every word that another end can write is loaded once, checked, and only the copy
+ * used: prod - cons <= bytes, a stride that fits the ring, reserved bits zero. A violation ends the
+ * channel (-EBADMSG). Because DATA is mapped twice, bytes [cons, cons + bytes) are lawful memory
+ * whatever the headers say. In plain shm STATUS is writable by the peer: geometry is copied and
+ * checked at attach and never re-read; a forged bell can delay a wake-up, not corrupt memory.
+ *
+ * CHANGES
+ *   1  pair
+ */
+#ifndef KIPC_RING_H
+#define KIPC_RING_H
+
+#include <linux/types.h>
+
+#define KIPC_RING_MAGIC 0x474e49524350494bULL /* "KIPCRING" */
+#define KIPC_RING_ABI	1
+
+#define KIPC_KIND_PAIR 1 /* two ends, duplex */
+
+#define KIPC_RING_MIN_BYTES 4096U	/* and at least a page */
+#define KIPC_RING_MAX_BYTES (1U << 30)	/* lengths and futex halves stay unambiguous */
+#define KIPC_RING_MAX_ALIGN 4096U	/* power of two from 8 to this */
+#define KIPC_RING_ENDS	    128		/* room in STATUS; a pair uses 2 */
+
+/* ---- record header ---------------------------------------------------------------------- */
+
+#define KIPC_REC_BYTES	  8U
+#define KIPC_REC_LEN_MASK 0xffffffffULL
+#define KIPC_REC_DISCARD  (1ULL << 32) /* skip: the producer gave the space back unused */
+#define KIPC_REC_MORE	  (1ULL << 33) /* the message goes on in the next record */
+#define KIPC_REC_KNOWN	  (KIPC_REC_DISCARD | KIPC_REC_MORE)
+
+/* ---- STATUS ----------------------------------------------------------------------------- */
+
+/* 0x000: who and where. The creator stores magic last, with release: a region without it is not
+ * ready, and an attacher that sees it sees the rest.
+ */
+struct kipc_ring_ident {
+	__u64 magic;
+	__u32 abi;
+	__u32 kind;	   /* KIPC_KIND_* */
+	__u32 nr_ends;
+	__u32 nr_rings;
+	__u32 page_bytes;  /* unit of the areas: the creator's page size */
+	__u32 ctrl_bytes;  /* size of one CTRL area; CTRL[e] lies at ctrl_off + e * ctrl_bytes */
+	__u64 ctrl_off;
+	__u64 total_bytes; /* of the region, each area counted once */
+	__u64 id[2];	   /* random: tells two regions of one name apart */
+	__u64 reserved[8];
+};
+
+/* 0x080: one per ring. */
+struct kipc_ring_geom {
+	__u64 bytes;	  /* power of two */
+	__u64 start;	  /* first position */
+	__u64 data_off;	  /* of DATA[r]; mapped twice: [0, bytes) and again [bytes, 2 * bytes) */
+	__u32 align;	  /* of a stride, power of two, 8 .. KIPC_RING_MAX_ALIGN */
+	__s32 node;	  /* NUMA node that was given, -1: none was asked for */
+	__u64 page_size;  /* of the pages behind DATA that was really given, bytes */
+	__u64 reserved[3];
+};
+
+/* A bell: what the passer-by must look at after moving a position. One aligned 8-byte load answers
+ * "nobody sleeps and nobody left", the common case: zero.
+ */
+struct kipc_ring_bell {
+	__u32 armed;	 /* KIPC_ARMED_*: somebody sleeps behind this bell */
+	__u32 gone;	 /* KIPC_GONE_*: whoever would sleep here will never look again */
+	__u8 pad[120];
+};
+
+#define KIPC_ARMED_PARKED 1U /* a thread is parked (shm: a futex on this word) */
+#define KIPC_ARMED_POLLED 2U /* a poller waits (shm: for the doorbell file) */
+
+#define KIPC_GONE_SHUT	 1U /* shut down this direction politely */
+#define KIPC_GONE_CLOSED 2U /* closed its end */
+#define KIPC_GONE_DEAD	 4U /* died */
+
+/* 0x100: the two bells of a ring. */
+struct kipc_ring_bells {
+	struct kipc_ring_bell data;  /* the consumer sleeps here; the producer looks */
+	struct kipc_ring_bell space; /* the producer sleeps here; the consumer looks */
+};
+
+/* 0x800: one per end. */
+struct kipc_ring_end {
+	__u32 state;	  /* KIPC_END_* */
+	__u32 generation; /* counts the owners that this end has had */
+	__u64 reserved;
+};
+
+#define KIPC_END_FREE 0U /* nobody has it yet */
+#define KIPC_END_LIVE 1U /* mapped by its owner */
+#define KIPC_END_DEAD 2U /* its owner closed, left or died */
+
+struct kipc_ring_status {
+	struct kipc_ring_ident ident;
+	struct kipc_ring_geom geom[2];
+	struct kipc_ring_bells bells[2];
+	__u8 reserved[0x500];
+	struct kipc_ring_end ends[KIPC_RING_ENDS];
+};
+
+/* ---- CTRL[e] ---------------------------------------------------------------------------- */
+
+struct kipc_ring_pos {
+	__u64 pos;
+	__u8 pad[120];
+};
+
+/* 0x100: written by e before it arms; read by the peer only when it found e armed. */
+struct kipc_ring_hints {
+	__u64 data_at;	/* wake me when the peer's prod reaches this */
+	__u64 space_at; /* wake me when the peer's cons reaches this */
+	__u32 fence;	/* KIPC_FENCE_* */
+	__u32 cpu;	/* CPU that e last ran on + 1; 0: unknown */
+	__u64 reserved[13];
+};
+
+#define KIPC_FENCE_OWN	0U /* e executes (F) itself */
+#define KIPC_FENCE_PEER 1U /* e leaves (F) out; whoever arms against e executes it on e's CPUs */
+
+struct kipc_ring_ctrl {
+	struct kipc_ring_pos prod;
+	struct kipc_ring_pos cons;
+	struct kipc_ring_hints hints;
+	__u8 reserved[0xe80];
+};
+
+/* ---- the predicate ---------------------------------------------------------------------- */
+
+/* Must I wake? pos is the position that I have just published, at what the sleeper asked for.
+ * Asked only after the bell was seen armed. Shared by both sides and by the module.
+ */
+static inline int kipc_ring_due(__u64 pos, __u64 at)
+{
+	return (__s64)(pos - at) >= 0;
+}
+
+/* Bytes from one record's header to the next. align is a power of two. */
+static inline __u64 kipc_ring_stride(__u64 len, __u64 align)
+{
+	return (KIPC_REC_BYTES + len + align - 1) & ~(align - 1);
+}
+
+/* The longest message of a ring: its record and the cleared header behind it must fit. */
+static inline __u64 kipc_ring_max_len(__u64 bytes, __u64 align)
+{
+	return bytes - align - KIPC_REC_BYTES;
+}
+
+/* ---- what must never change ------------------------------------------------------------- */
+
+#if defined(__cplusplus)
+#define KIPC_RING_ASSERT(cond, why) static_assert(cond, why)
+#elif defined(__KERNEL__) || (defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L)
+#define KIPC_RING_ASSERT(cond, why) _Static_assert(cond, why)
+#else
+#define KIPC_RING_ASSERT(cond, why) extern int kipc_ring_assert_[(cond) ? 1 : -1]
+#endif
+
+KIPC_RING_ASSERT(sizeof(struct kipc_ring_ident) == 0x80, "geom[] starts at 0x80");
+KIPC_RING_ASSERT(sizeof(struct kipc_ring_geom) == 0x40, "two geometries fill one 128-byte block");
+KIPC_RING_ASSERT(sizeof(struct kipc_ring_bell) == 0x80, "a bell is alone on its line pair");
+KIPC_RING_ASSERT(sizeof(struct kipc_ring_bells) == 0x100, "bells of a ring lie in a row");
+KIPC_RING_ASSERT(sizeof(struct kipc_ring_end) == 0x10, "128 ends fill the second half of STATUS");
+KIPC_RING_ASSERT(sizeof(struct kipc_ring_status) == 0x1000, "STATUS is one small page");
+KIPC_RING_ASSERT(sizeof(struct kipc_ring_ctrl) == 0x1000, "CTRL is one small page");
+
+#endif /* KIPC_RING_H */
