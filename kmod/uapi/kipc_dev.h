@@ -91,44 +91,44 @@
 
 /* features: what works here, not what the source knows */
 #define KIPC_FEAT_SAME_CPU (1ULL << 0) /* KIPC_HINT_SAME_CPU has an effect (kernel >= 6.6) */
-#define KIPC_FEAT_FENCE	   (1ULL << 1) /* arming fences the peer's CPUs: KIPC_FENCE_PEER allowed */
+#define KIPC_FEAT_FENCE    (1ULL << 1) /* arming fences the peer's CPUs: KIPC_FENCE_PEER allowed */
 
 struct kipc_ioc_info {
 	__u32 size;
-	__u32 abi;	      /* out: KIPC_DEV_ABI */
-	__u64 features;	      /* out: KIPC_FEAT_* */
+	__u32 abi;            /* out: KIPC_DEV_ABI */
+	__u64 features;       /* out: KIPC_FEAT_* */
 	__u64 max_ring_bytes; /* out: per direction */
 	__u64 max_user_bytes; /* out: of one user's channels together */
 	__u64 user_bytes;     /* out: what the caller's user holds now */
 	__u32 max_user_chans; /* out */
 	__u32 user_chans;     /* out */
 	__u32 page_bytes;     /* out */
-	__u32 nr_nodes;	      /* out: NUMA nodes that a channel may name: 0 .. nr_nodes - 1 */
+	__u32 nr_nodes;       /* out: NUMA nodes that a channel may name: 0 .. nr_nodes - 1 */
 };
 
 #define KIPC_NODE_ANY (-1)
 
 struct kipc_ioc_create {
 	__u32 size;
-	__u32 kind;	     /* KIPC_KIND_* */
-	__u32 flags;	     /* zero */
-	__u32 mode;	     /* named: permission bits, e.g. 0600 */
-	__u64 ring_bytes[2]; /* power of two; ring r is produced by end r */
-	__u64 start[2];	     /* first position: multiple of 8; usually 0 or align - 8 */
-	__u32 align[2];	     /* power of two, 8 .. KIPC_RING_MAX_ALIGN */
-	__s32 node[2];	     /* NUMA node of DATA[r], strict; KIPC_NODE_ANY */
+	__u32 kind;               /* KIPC_KIND_* */
+	__u32 flags;              /* zero */
+	__u32 mode;               /* named: permission bits, e.g. 0600 */
+	__u64 ring_bytes[2];      /* power of two; ring r is produced by end r */
+	__u64 start[2];           /* first position: multiple of 8; usually 0 or align - 8 */
+	__u32 align[2];           /* power of two, 8 .. KIPC_RING_MAX_ALIGN */
+	__s32 node[2];            /* NUMA node of DATA[r], strict; KIPC_NODE_ANY */
 	char name[KIPC_NAME_MAX]; /* empty: anonymous */
-	__s32 fd[2];	     /* out: endpoint files; named: fd[0] is end 0, fd[1] is -1 */
+	__s32 fd[2];              /* out: endpoint files; named: fd[0] is end 0, fd[1] is -1 */
 };
 
 struct kipc_ioc_attach {
 	__u32 size;
-	__u32 kind;	   /* what the caller expects it to be */
-	__u32 flags;	   /* KIPC_ATTACH_* */
-	__u32 expect_uid;  /* with KIPC_ATTACH_EXPECT: refuse another creator (in the caller's namespace) */
+	__u32 kind;  /* what the caller expects it to be */
+	__u32 flags; /* KIPC_ATTACH_* */
+	__u32 expect_uid; /* with KIPC_ATTACH_EXPECT: refuse another creator (in the caller's namespace) */
 	char name[KIPC_NAME_MAX];
-	__s32 fd;	   /* out */
-	__u32 end;	   /* out: which end it is */
+	__s32 fd;  /* out */
+	__u32 end; /* out: which end it is */
 };
 
 #define KIPC_ATTACH_EXPECT (1U << 0)
@@ -137,15 +137,15 @@ struct kipc_ioc_attach {
 
 struct kipc_ioc_self {
 	__u32 size;
-	__u32 kind;	   /* out */
-	__u32 end;	   /* out: 0 .. nr_ends - 1 */
-	__u32 nr_ends;	   /* out */
-	__u64 features;	   /* out: as INFO */
+	__u32 kind;         /* out */
+	__u32 end;          /* out: 0 .. nr_ends - 1 */
+	__u32 nr_ends;      /* out */
+	__u64 features;     /* out: as INFO */
 	__u64 status_bytes; /* out: length to map at offset 0 */
 };
 
 /* which bell: together with the ring it names a direction of waiting */
-#define KIPC_SIDE_DATA	0 /* in ring: wait for the peer's prod. out ring: wake its consumer */
+#define KIPC_SIDE_DATA  0 /* in ring: wait for the peer's prod. out ring: wake its consumer */
 #define KIPC_SIDE_SPACE 1 /* out ring: wait for the peer's cons. in ring: wake its producer */
 
 #define KIPC_FOREVER (-1LL)
@@ -155,16 +155,17 @@ struct kipc_ioc_self {
  */
 struct kipc_ioc_wait {
 	__u32 size;
-	__u32 flags;	/* zero */
-	__u32 ring;	/* DATA: my in ring; SPACE: my out ring; else -EINVAL */
-	__u32 side;	/* KIPC_SIDE_* */
+	__u32 flags;    /* zero */
+	__u32 ring;     /* DATA: my in ring; SPACE: my out ring; else -EINVAL */
+	__u32 side;     /* KIPC_SIDE_* */
 	__u64 position; /* sleep until the peer's position has reached this */
 	__s64 deadline; /* absolute ns, CLOCK_MONOTONIC; KIPC_FOREVER; any other negative: -EINVAL */
 };
 
-#define KIPC_HINT_NONE	   0
-#define KIPC_HINT_SYNC	   1 /* the waker will sleep at once: do not migrate the wakee */
-#define KIPC_HINT_SAME_CPU 2 /* run the wakee on this CPU (opt-in; needs KIPC_FEAT_SAME_CPU, else as SYNC) */
+#define KIPC_HINT_NONE 0
+#define KIPC_HINT_SYNC 1 /* the waker will sleep at once: do not migrate the wakee */
+#define KIPC_HINT_SAME_CPU \
+	2 /* run the wakee on this CPU (opt-in; needs KIPC_FEAT_SAME_CPU, else as SYNC) */
 
 struct kipc_ioc_wake {
 	__u32 size;
@@ -191,37 +192,37 @@ struct kipc_ioc_shutdown {
 
 struct kipc_ioc_peer {
 	__u32 size;
-	__u32 state;	  /* out: KIPC_END_* */
+	__u32 state;      /* out: KIPC_END_* */
 	__u32 generation; /* out */
-	__s32 pid;	  /* out: in the caller's pid namespace; 0: not visible there */
-	__u32 uid;	  /* out: in the caller's user namespace */
-	__u32 gid;	  /* out */
-	__u64 reserved;	  /* out: zero */
+	__s32 pid;        /* out: in the caller's pid namespace; 0: not visible there */
+	__u32 uid;        /* out: in the caller's user namespace */
+	__u32 gid;        /* out */
+	__u64 reserved;   /* out: zero */
 };
 
 struct kipc_ioc_stat {
 	__u32 size;
-	__u32 reserved; /* zero */
-	__u64 waits;	/* out: WAIT and XCHG calls that slept */
-	__u64 waits_met; /* out: that found the position reached and did not */
-	__u64 wakes;	/* out: WAKE and XCHG calls */
+	__u32 reserved;   /* zero */
+	__u64 waits;      /* out: WAIT and XCHG calls that slept */
+	__u64 waits_met;  /* out: that found the position reached and did not */
+	__u64 wakes;      /* out: WAKE and XCHG calls */
 	__u64 wakes_idle; /* out: that found nobody */
-	__u64 polls;	/* out: poll calls that armed a bell */
+	__u64 polls;      /* out: poll calls that armed a bell */
 };
 
 #define KIPC_IOC_TYPE 0xB9
 
-#define KIPC_IOC_INFO	  _IOWR(KIPC_IOC_TYPE, 0x00, struct kipc_ioc_info)
-#define KIPC_IOC_CREATE	  _IOWR(KIPC_IOC_TYPE, 0x01, struct kipc_ioc_create)
-#define KIPC_IOC_ATTACH	  _IOWR(KIPC_IOC_TYPE, 0x02, struct kipc_ioc_attach)
-#define KIPC_IOC_SELF	  _IOWR(KIPC_IOC_TYPE, 0x20, struct kipc_ioc_self)
-#define KIPC_IOC_WAIT	  _IOW(KIPC_IOC_TYPE, 0x21, struct kipc_ioc_wait)
-#define KIPC_IOC_WAKE	  _IOW(KIPC_IOC_TYPE, 0x22, struct kipc_ioc_wake)
-#define KIPC_IOC_XCHG	  _IOW(KIPC_IOC_TYPE, 0x23, struct kipc_ioc_xchg)
+#define KIPC_IOC_INFO     _IOWR(KIPC_IOC_TYPE, 0x00, struct kipc_ioc_info)
+#define KIPC_IOC_CREATE   _IOWR(KIPC_IOC_TYPE, 0x01, struct kipc_ioc_create)
+#define KIPC_IOC_ATTACH   _IOWR(KIPC_IOC_TYPE, 0x02, struct kipc_ioc_attach)
+#define KIPC_IOC_SELF     _IOWR(KIPC_IOC_TYPE, 0x20, struct kipc_ioc_self)
+#define KIPC_IOC_WAIT     _IOW(KIPC_IOC_TYPE, 0x21, struct kipc_ioc_wait)
+#define KIPC_IOC_WAKE     _IOW(KIPC_IOC_TYPE, 0x22, struct kipc_ioc_wake)
+#define KIPC_IOC_XCHG     _IOW(KIPC_IOC_TYPE, 0x23, struct kipc_ioc_xchg)
 #define KIPC_IOC_SHUTDOWN _IOW(KIPC_IOC_TYPE, 0x24, struct kipc_ioc_shutdown)
 #define KIPC_IOC_HANDOVER _IO(KIPC_IOC_TYPE, 0x25)
-#define KIPC_IOC_PEER	  _IOWR(KIPC_IOC_TYPE, 0x26, struct kipc_ioc_peer)
-#define KIPC_IOC_STAT	  _IOWR(KIPC_IOC_TYPE, 0x27, struct kipc_ioc_stat)
+#define KIPC_IOC_PEER     _IOWR(KIPC_IOC_TYPE, 0x26, struct kipc_ioc_peer)
+#define KIPC_IOC_STAT     _IOWR(KIPC_IOC_TYPE, 0x27, struct kipc_ioc_stat)
 
 /* An ioctl number carries the size of its struct; the module ignores that field and goes by the
  * size member, so a longer struct of a later header still reaches an older module.

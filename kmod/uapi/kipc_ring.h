@@ -80,8 +80,9 @@
  *
  *     F-I is store buffering (Dekker): without both, G may read "not armed" while J reads the old
  *     prod, and C sleeps on a full ring for ever. One of them may be replaced by making the other
- *     side's CPUs execute one: hints.fence says that P leaves F out because whoever arms does it
- *     for P (membarrier in plain shm; an IPI from the module's arming side).
+ *     side's CPUs execute one: with KIPC_FENCE_PEER in its hints P leaves F out because whoever arms
+ *     does it for P (membarrier in plain shm; an IPI from the module's arming side). P sets it,
+ *     then fences once, then leaves F out: whoever still reads the old hint has armed before that.
  *     E before F: J looks at prod, so prod must be inside the fence. A before E: whoever sees the
  *     new prod sees the record.
  *
@@ -104,22 +105,22 @@
 #include <linux/types.h>
 
 #define KIPC_RING_MAGIC 0x474e49524350494bULL /* "KIPCRING" */
-#define KIPC_RING_ABI	1
+#define KIPC_RING_ABI   1
 
 #define KIPC_KIND_PAIR 1 /* two ends, duplex */
 
-#define KIPC_RING_MIN_BYTES 4096U	/* and at least a page */
-#define KIPC_RING_MAX_BYTES (1U << 30)	/* lengths and futex halves stay unambiguous */
-#define KIPC_RING_MAX_ALIGN 4096U	/* power of two from 8 to this */
-#define KIPC_RING_ENDS	    128		/* room in STATUS; a pair uses 2 */
+#define KIPC_RING_MIN_BYTES 4096U      /* and at least a page */
+#define KIPC_RING_MAX_BYTES (1U << 30) /* lengths and futex halves stay unambiguous */
+#define KIPC_RING_MAX_ALIGN 4096U      /* power of two from 8 to this */
+#define KIPC_RING_ENDS      128        /* room in STATUS; a pair uses 2 */
 
 /* ---- record header ---------------------------------------------------------------------- */
 
-#define KIPC_REC_BYTES	  8U
+#define KIPC_REC_BYTES    8U
 #define KIPC_REC_LEN_MASK 0xffffffffULL
 #define KIPC_REC_DISCARD  (1ULL << 32) /* skip: the producer gave the space back unused */
-#define KIPC_REC_MORE	  (1ULL << 33) /* the message goes on in the next record */
-#define KIPC_REC_KNOWN	  (KIPC_REC_DISCARD | KIPC_REC_MORE)
+#define KIPC_REC_MORE     (1ULL << 33) /* the message goes on in the next record */
+#define KIPC_REC_KNOWN    (KIPC_REC_DISCARD | KIPC_REC_MORE)
 
 /* ---- STATUS ----------------------------------------------------------------------------- */
 
@@ -129,25 +130,25 @@
 struct kipc_ring_ident {
 	__u64 magic;
 	__u32 abi;
-	__u32 kind;	   /* KIPC_KIND_* */
+	__u32 kind; /* KIPC_KIND_* */
 	__u32 nr_ends;
 	__u32 nr_rings;
-	__u32 page_bytes;  /* unit of the areas: the creator's page size */
-	__u32 ctrl_bytes;  /* size of one CTRL area; CTRL[e] lies at ctrl_off + e * ctrl_bytes */
+	__u32 page_bytes; /* unit of the areas: the creator's page size */
+	__u32 ctrl_bytes; /* size of one CTRL area; CTRL[e] lies at ctrl_off + e * ctrl_bytes */
 	__u64 ctrl_off;
 	__u64 total_bytes; /* of the region, each area counted once */
-	__u64 id[2];	   /* random: tells two regions of one name apart */
+	__u64 id[2];       /* random: tells two regions of one name apart */
 	__u64 reserved[8];
 };
 
 /* 0x080: one per ring. */
 struct kipc_ring_geom {
-	__u64 bytes;	  /* power of two */
-	__u64 start;	  /* first position */
-	__u64 data_off;	  /* of DATA[r]; mapped twice: [0, bytes) and again [bytes, 2 * bytes) */
-	__u32 align;	  /* of a stride, power of two, 8 .. KIPC_RING_MAX_ALIGN */
-	__s32 node;	  /* NUMA node that was given, -1: none was asked for */
-	__u64 page_size;  /* of the pages behind DATA that was really given, bytes */
+	__u64 bytes;     /* power of two */
+	__u64 start;     /* first position */
+	__u64 data_off;  /* of DATA[r]; mapped twice: [0, bytes) and again [bytes, 2 * bytes) */
+	__u32 align;     /* of a stride, power of two, 8 .. KIPC_RING_MAX_ALIGN */
+	__s32 node;      /* NUMA node that was given, -1: none was asked for */
+	__u64 page_size; /* of the pages behind DATA that was really given, bytes */
 	__u64 reserved[3];
 };
 
@@ -155,17 +156,17 @@ struct kipc_ring_geom {
  * "nobody sleeps and nobody left", the common case: zero.
  */
 struct kipc_ring_bell {
-	__u32 armed;	 /* KIPC_ARMED_*: somebody sleeps behind this bell */
-	__u32 gone;	 /* KIPC_GONE_*: whoever would sleep here will never look again */
+	__u32 armed; /* KIPC_ARMED_*: somebody sleeps behind this bell */
+	__u32 gone;  /* KIPC_GONE_*: whoever would sleep here will never look again */
 	__u8 pad[120];
 };
 
 #define KIPC_ARMED_PARKED 1U /* a thread is parked (shm: a futex on this word) */
 #define KIPC_ARMED_POLLED 2U /* a poller waits (shm: for the doorbell file) */
 
-#define KIPC_GONE_SHUT	 1U /* shut down this direction politely */
+#define KIPC_GONE_SHUT   1U /* shut down this direction politely */
 #define KIPC_GONE_CLOSED 2U /* closed its end */
-#define KIPC_GONE_DEAD	 4U /* died */
+#define KIPC_GONE_DEAD   4U /* died */
 
 /* 0x100: the two bells of a ring. */
 struct kipc_ring_bells {
@@ -175,7 +176,7 @@ struct kipc_ring_bells {
 
 /* 0x800: one per end. */
 struct kipc_ring_end {
-	__u32 state;	  /* KIPC_END_* */
+	__u32 state;      /* KIPC_END_* */
 	__u32 generation; /* counts the owners that this end has had */
 	__u64 reserved;
 };
@@ -201,15 +202,15 @@ struct kipc_ring_pos {
 
 /* 0x100: written by e before it arms; read by the peer only when it found e armed. */
 struct kipc_ring_hints {
-	__u64 data_at;	/* wake me when the peer's prod reaches this */
+	__u64 data_at;  /* wake me when the peer's prod reaches this */
 	__u64 space_at; /* wake me when the peer's cons reaches this */
-	__u32 fence;	/* KIPC_FENCE_* */
-	__u32 cpu;	/* CPU that e last ran on + 1; 0: unknown */
+	__u32 fence;    /* KIPC_FENCE_* */
+	__u32 cpu;      /* CPU that e last ran on + 1; 0: unknown */
 	__u64 reserved[13];
 };
 
-#define KIPC_FENCE_OWN	0U /* e executes (F) itself */
 #define KIPC_FENCE_PEER 1U /* e leaves (F) out; whoever arms against e executes it on e's CPUs */
+#define KIPC_FENCE_CAN  2U /* e can and will do that when it arms; only then may its peer set PEER */
 
 struct kipc_ring_ctrl {
 	struct kipc_ring_pos prod;

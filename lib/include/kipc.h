@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kipc.h - the whole public interface of libkipc
+ *
+ * A channel is what two processes share; struct kipc_chan is one process's end of it. The same calls
+ * work over every transport: the kernel module, shared memory, sockets. What a transport cannot
+ * promise, its capability bits say.
+ *
+ *	struct kipc_chan *feed;
+ *	struct kipc_msg m[32];
+ *	int r = kipc_chan_open(&feed, "auto://feed?size=8M", KIPC_PAIR | KIPC_RECV | KIPC_CREATE, NULL);
+ *
+ *	if (r < 0)
+ *		errx(1, "feed: %s (%s)", kipc_strerror(r), kipc_why());
+ *	while ((r = kipc_peek(feed, m, 32, -1)) > 0) {
+ *		for (int i = 0; i < r; i++)
+ *			handle(m[i].data, m[i].len);
+ *		kipc_release(feed, r);
+ *	}
+ *
+ * RESULTS. Every call that can fail returns a negative errno on failure and 0 or a positive count
+ * otherwise; objects come back through an out-parameter. errno itself is left unspecified.
+ *
+ *	-EINVAL      malformed argument: unknown flag, NULL, bad option
+ *	-EAGAIN      would block, and the timeout was 0
+ *	-ETIMEDOUT   the timeout passed
+ *	-EINTR       a signal handler ran while the call slept
+ *	-EPIPE       the peer shut down, closed or died; receiving: after all it committed was delivered
+ *	-EBADMSG     the peer broke the protocol; this channel is over
+ *	-EMSGSIZE    longer than KIPC_OPT_MAX_MSG (sending), longer than the buffer (receiving: the
+ *	             message stays and can be received with a larger one)
+ *	-ESTALE      the handle was in use before fork() and belongs to the other process
+ *	-EACCES      no permission; this end was opened for the other direction
+ *	-EOPNOTSUPP  this transport cannot do that; see kipc_chan_caps()
+ *	-ENOENT -EEXIST -EBUSY -ENOSPC -ENOMEM -EMFILE   as each call says
+ *
+ * TIMEOUTS are relative nanoseconds: 0: do not wait, negative: wait for ever.
+ *
+ * THREADS. An end may be used by one thread at a time, except that its sending and its receiving
+ * half are independent of each other. Different ends may be used freely. "Async-signal-safe" is said
+ * where it holds.
+ *
+ * FORK. An end that has not been used yet ("fresh": from kipc_chan_pair() or kipc_chan_from_fd())
+ * belongs to whichever process uses it first; after fork() each process closes the end it does not
+ * want. An end in use stays with its process: in a child every call on it is -ESTALE, and
+ * kipc_chan_close() there frees the handle and does not disturb the owner.
+ */
+#ifndef KIPC_H
+#define KIPC_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define KIPC_VERSION_MAJOR 0
+#define KIPC_VERSION_MINOR 1
+
+#if defined(__GNUC__)
+#define KIPC_API __attribute__((visibility("default")))
+#else
+#define KIPC_API
+#endif
+
+struct kipc_chan;
+
+/* ---- opening ---------------------------------------------------------------------------- */
+
+/* Flags of kipc_chan_open(), _pair() and _from_fd(). Exactly one kind; SEND and RECV restrict this
+ * end (neither: both) and shut the other direction down from the start, so that the peer is told.
+ */
+#define KIPC_PAIR   (1u << 0)  /* kind: two ends, each message goes to the other one */
+#define KIPC_SEND   (1u << 8)  /* this end sends */
+#define KIPC_RECV   (1u << 9)  /* this end receives */
+#define KIPC_CREATE (1u << 16) /* create the name if it does not exist */
+#define KIPC_EXCL   (1u << 17) /* with KIPC_CREATE: -EEXIST if it does */
+
+/* Options beside the URI; an option in the URI wins. size is sizeof(struct kipc_opts), so that the
+ * struct may grow; zero means "default" throughout. An unknown non-zero tail is -E2BIG.
+ */
+struct kipc_opts {
+	size_t size;
+	uint64_t ring_bytes;  /* per direction; rounded up to a power of two; default 256 KiB */
+	uint32_t mode;        /* permission bits of a name that is created; default 0600 */
+	uint32_t align;       /* of messages in the ring: power of two, 8 .. 4096; default 8 */
+	uint32_t wait;        /* KIPC_WAIT_*; default KIPC_WAIT_ADAPTIVE */
+	uint32_t node_plus_1; /* NUMA node + 1 of the memory that this end creates; 0: anywhere */
+	uint64_t spin_ns; /* upper bound of an adaptive spin; default: measured on this machine */
+};
+
+#define KIPC_WAIT_ADAPTIVE 1 /* spin as long as sleeping would cost, then sleep */
+#define KIPC_WAIT_SPIN     2 /* never sleep */
+#define KIPC_WAIT_BLOCK    3 /* sleep at once */
+
+/*
+ * Open one end of the channel that the URI names.
+ *
+ *	auto://NAME  kmod://NAME  shm://NAME  unix:///path
+ *	?size=8M   ring bytes per direction (K, M, G)	?mode=0660   of a name that is created
+ *	?align=64  of messages in the ring		?payload=1   with align: align payload, not record
+ *	?node=0    NUMA node, or "local"		?wait=spin|block|adaptive
+ *	?spin=20000  ns
+ *
+ * auto takes the best transport that runs here (kipc_why() says why others did not); the environment
+ * variable KIPC_TRANSPORT=SCHEME overrides the choice of auto.
+ * A name is for meeting: it exists from the creator's open until the first of the two ends closes or
+ * dies. Whoever comes second gets the other end, and must agree on the geometry it asks for.
+ * Does not wait for the peer: messages may be sent before it is there, up to the ring.
+ *
+ * *out: the new end; the caller closes it. May block for a bounded time. Any thread.
+ * -EINVAL: URI or option malformed (kipc_why() names it); -ENOENT: no such name and no KIPC_CREATE;
+ * -EEXIST: KIPC_EXCL; or the name has another geometry than the one asked for explicitly;
+ * -EBUSY: both ends are taken; -EACCES: no permission; -ENODEV: the transport does not run here;
+ * -EPROTONOSUPPORT: unknown scheme; -ENAMETOOLONG; -EBADMSG: the name is no kipc channel;
+ * -ENOSPC: limit or no room; -ENOMEM; -EMFILE.
+ */
+KIPC_API int kipc_chan_open(struct kipc_chan **out, const char *uri, unsigned flags,
+                            const struct kipc_opts *opts);
+
+/*
+ * Both ends of an anonymous channel, as pipe(2) or socketpair(2) give them: "shm://", "kmod://?size=1M"
+ * ... A name in the URI is -EINVAL. KIPC_SEND: out[0] only sends and out[1] only receives;
+ * KIPC_RECV: the reverse. Errors as kipc_chan_open().
+ */
+KIPC_API int kipc_chan_pair(struct kipc_chan *out[2], const char *uri, unsigned flags,
+                            const struct kipc_opts *opts);
+
+/*
+ * An end from a descriptor that kipc_chan_handover() gave, received by SCM_RIGHTS or over exec().
+ * On success the descriptor belongs to the channel; on failure it stays the caller's.
+ * -EBADMSG: not such a descriptor (or a memfd without its seals); -EBUSY: the end has an owner.
+ */
+KIPC_API int kipc_chan_from_fd(struct kipc_chan **out, int fd, unsigned flags,
+                               const struct kipc_opts *opts);
+
+/*
+ * Give this end away: returns a close-on-exec descriptor for kipc_chan_from_fd() in another process,
+ * and frees the handle. What was committed stays; what was peeked and not released is delivered
+ * again; a pending reservation is dropped. On failure the handle is unchanged.
+ * -EOPNOTSUPP: without KIPC_CAP_HANDOVER.
+ */
+KIPC_API int kipc_chan_handover(struct kipc_chan *c);
+
+/*
+ * Close this end and free the handle. The peer receives what was committed, then -EPIPE. NULL is
+ * allowed. Never blocks on the peer.
+ */
+KIPC_API void kipc_chan_close(struct kipc_chan *c);
+
+/*
+ * End directions politely: KIPC_OUT: the peer gets -EPIPE after the last message; KIPC_IN: its sends
+ * get -EPIPE. The handle stays.
+ */
+KIPC_API int kipc_shutdown(struct kipc_chan *c, unsigned dirs);
+
+/* ---- messages --------------------------------------------------------------------------- */
+
+/* One message. Where memory is in place (KIPC_CAP_ZEROCOPY) data points into the shared ring. */
+struct kipc_msg {
+	void *data;
+	size_t len;
+	uint32_t flags;    /* zero */
+	uint32_t reserved; /* zero */
+};
+
+/* The most messages that one reserve or peek handles; a larger n is treated as this. */
+#define KIPC_BATCH_MAX 64
+
+/*
+ * Reserve room for n messages of m[i].len bytes each and set m[i].data. All or none. Nothing is
+ * visible to the peer before kipc_commit(). data is aligned to 8 (or as ?payload=1 asks) and valid
+ * until commit or discard; one reservation at a time (-EBUSY). Returns n.
+ * Blocks for room up to timeout. -EMSGSIZE: one is longer than KIPC_OPT_MAX_MSG, or all together do
+ * not fit the ring.
+ */
+KIPC_API int kipc_reserve(struct kipc_chan *c, struct kipc_msg *m, unsigned n, int64_t timeout);
+
+/*
+ * Publish the first n reserved messages in order and drop the rest. m is what reserve filled; m[i].len
+ * may have become smaller. Returns n. Does not block over rings; async-signal-safe there.
+ * -EINVAL: nothing reserved, or m is not what was reserved. -EPIPE: the peer is gone; the messages
+ * went nowhere.
+ */
+KIPC_API int kipc_commit(struct kipc_chan *c, const struct kipc_msg *m, unsigned n);
+
+/* Drop the reservation. 0, also when there is none. Async-signal-safe. */
+KIPC_API int kipc_discard(struct kipc_chan *c);
+
+/*
+ * Look at up to n messages in place, from the oldest that was not released. Blocks until there is at
+ * least one. The memory is valid until kipc_release(); a repeated peek without release starts at the
+ * same message. With an untrusted peer its content may change while it is read: copy first, then
+ * check, or use kipc_recv(). Returns the number of messages.
+ */
+KIPC_API int kipc_peek(struct kipc_chan *c, struct kipc_msg *m, unsigned n, int64_t timeout);
+
+/* Give the first n peeked messages back. Returns n. -EINVAL: more than were peeked. Never blocks. */
+KIPC_API int kipc_release(struct kipc_chan *c, unsigned n);
+
+/* Copy one message in. 0: it is committed. Never a part of one. Async-signal-safe over rings. */
+KIPC_API int kipc_send(struct kipc_chan *c, const void *data, size_t len, int64_t timeout);
+
+/* Copy one message out. Returns its length. -EMSGSIZE: cap is too small; the message stays. */
+KIPC_API ssize_t kipc_recv(struct kipc_chan *c, void *buf, size_t cap, int64_t timeout);
+
+/*
+ * Copy up to n messages in (m[i].data, m[i].len). Blocks until at least one went; returns how many
+ * did, in order. An error is reported only when none went.
+ */
+KIPC_API int kipc_send_n(struct kipc_chan *c, const struct kipc_msg *m, unsigned n,
+                         int64_t timeout);
+
+/*
+ * Copy up to n messages out into m[i].data; m[i].len is the buffer's size before and the message's
+ * length after. Blocks until there is at least one; returns how many. -EMSGSIZE only for the first;
+ * a later one that does not fit ends the batch.
+ */
+KIPC_API int kipc_recv_n(struct kipc_chan *c, struct kipc_msg *m, unsigned n, int64_t timeout);
+
+/* ---- waiting ---------------------------------------------------------------------------- */
+
+#define KIPC_IN  (1u << 0) /* peek will not block */
+#define KIPC_OUT (1u << 1) /* the reserve or send that last did not fit will not block */
+#define KIPC_HUP (1u << 2) /* the peer is gone (always reported, never asked for) */
+
+/* Wait for any of events. Returns those that are true, at least one; -EAGAIN/-ETIMEDOUT when none. */
+KIPC_API int kipc_wait(struct kipc_chan *c, unsigned events, int64_t timeout);
+
+/*
+ * A descriptor for poll, epoll, io_uring: it is readable (POLLIN) when the call in direction dir
+ * (exactly one of KIPC_IN, KIPC_OUT) will not block: a message, room, or a peer that is gone. Level
+ * triggered: after readiness call the verb until -EAGAIN, or at least once. May be spuriously readable.
+ * It belongs to the channel: do not read or close it. The same one is returned each time.
+ * -EOPNOTSUPP: without KIPC_CAP_POLL_FD.
+ */
+KIPC_API int kipc_chan_fd(struct kipc_chan *c, unsigned dir);
+
+/* ---- knowing ---------------------------------------------------------------------------- */
+
+/* What a transport promises. Tested for each of them. */
+#define KIPC_CAP_ZEROCOPY    (1ull << 0) /* reserve and peek are in place */
+#define KIPC_CAP_MSG_BORDERS (1ull << 1) /* a message arrives whole or not at all */
+#define KIPC_CAP_ORDERED     (1ull << 2)
+#define KIPC_CAP_RELIABLE    (1ull << 3) /* what was committed arrives while the receiver lives */
+#define KIPC_CAP_POLL_FD     (1ull << 4) /* kipc_chan_fd() */
+#define KIPC_CAP_DEATH_NOTICE \
+	(1ull << 5) /* a killed peer is noticed within 100 ms, asleep or not */
+#define KIPC_CAP_HOSTILE_SAFE (1ull << 6)  /* a hostile peer spoils only what it may write */
+#define KIPC_CAP_PEER_CRED    (1ull << 7)  /* kipc_chan_peer() is attested by the kernel */
+#define KIPC_CAP_HANDOVER     (1ull << 8)  /* kipc_chan_handover(), kipc_chan_from_fd() */
+#define KIPC_CAP_NAMED        (1ull << 9)  /* kipc_chan_open() by name */
+#define KIPC_CAP_NUMA         (1ull << 10) /* node= is honoured */
+
+/* The capability bits of this channel. Any thread, async-signal-safe. */
+KIPC_API uint64_t kipc_chan_caps(const struct kipc_chan *c);
+
+/* The scheme of the transport that carries it: "kmod", "shm", "unix". Static storage. */
+KIPC_API const char *kipc_chan_transport(const struct kipc_chan *c);
+
+/* The other end. Fields that the transport cannot tell are -1. */
+struct kipc_peer {
+	size_t size; /* in: sizeof(struct kipc_peer) */
+	int state;   /* KIPC_PEER_* */
+	pid_t pid;   /* in this process's namespace; 0: not visible */
+	uid_t uid;
+	gid_t gid;
+};
+
+#define KIPC_PEER_ABSENT 0 /* nobody yet */
+#define KIPC_PEER_ALIVE  1
+#define KIPC_PEER_GONE   2
+
+/* 0. -EINVAL: size unknown. */
+KIPC_API int kipc_chan_peer(struct kipc_chan *c, struct kipc_peer *p);
+
+/* Counters of this end since it was opened. Kept by its own half, so a snapshot, not a fence. */
+struct kipc_stats {
+	size_t size; /* in: sizeof(struct kipc_stats) */
+	uint64_t sent_msgs, sent_bytes;
+	uint64_t recv_msgs, recv_bytes;
+	uint64_t spins;  /* waits that ended while spinning */
+	uint64_t sleeps; /* waits that slept */
+	uint64_t wakes;  /* system calls made to wake the peer */
+};
+
+KIPC_API int kipc_chan_stats(const struct kipc_chan *c, struct kipc_stats *s);
+
+/* One number about the channel, read or set. */
+enum kipc_opt {
+	KIPC_OPT_RING_BYTES = 1, /* get: per direction as given; 0: no ring */
+	KIPC_OPT_MAX_MSG,        /* get: the longest message that can be sent */
+	KIPC_OPT_NODE,           /* get: NUMA node of the memory + 1; 0: not placed */
+	KIPC_OPT_PAGE_BYTES,     /* get: size of the pages behind the ring; 0: no ring */
+	KIPC_OPT_WAIT,           /* get, set: KIPC_WAIT_* */
+	KIPC_OPT_SPIN_NS         /* get, set: bound of an adaptive spin */
+};
+
+/* -EINVAL: unknown option or value; -EACCES: set of what can only be read. */
+KIPC_API int kipc_chan_get(const struct kipc_chan *c, enum kipc_opt opt, uint64_t *value);
+KIPC_API int kipc_chan_set(struct kipc_chan *c, enum kipc_opt opt, uint64_t value);
+
+/* ---- about the library ------------------------------------------------------------------ */
+
+/* One transport as it is here. Strings are static or thread-local: valid until the next call of
+ * kipc_transport_info() by this thread.
+ */
+struct kipc_transport_info {
+	size_t size;        /* in: sizeof(struct kipc_transport_info) */
+	const char *scheme; /* "kmod" */
+	const char *about;  /* one line */
+	uint64_t caps;
+	int status;       /* 0: runs here; else a negative errno */
+	const char *why;  /* status != 0: the reason */
+	const char *cure; /* status != 0: what to do about it, or "" */
+};
+
+/* The i-th transport in order of preference. -ENOENT: there are no more. No side effects. */
+KIPC_API int kipc_transport_info(unsigned i, struct kipc_transport_info *info);
+
+/* Text of a result of this library (negative errno). Never NULL, static storage. */
+KIPC_API const char *kipc_strerror(int err);
+
+/* What the last open, pair or from_fd of this thread has to say: why it failed, or why better
+ * transports were passed over. "" when nothing. Valid until the thread's next such call.
+ */
+KIPC_API const char *kipc_why(void);
+
+/* "0.1.0" */
+KIPC_API const char *kipc_version(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* KIPC_H */

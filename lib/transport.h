@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * transport.h - the contract between the front door and what carries a channel
+ *
+ * A transport is one const table. The front door (chan.c) has checked every argument before it calls
+ * a slot: pointers are not NULL, n is 1 .. KIPC_BATCH_MAX, flags are known, this end may use the
+ * direction, and the handle is in use by this process (use() has been called in it). A slot calls
+ * nothing above itself. Results are as in kipc.h: 0 or a positive count, or a negative errno.
+ * Timeouts are relative nanoseconds and become deadlines only when a slot has to wait.
+ *
+ * Every slot is filled. What a transport cannot do is one of the typed refusals below, shared by all.
+ *
+ * The second seam lies under the ring family: transport/ring_base.h.
+ */
+#ifndef KIPC_TRANSPORT_H
+#define KIPC_TRANSPORT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <kipc.h>
+
+/* Where a channel is to be and how, from URI, options and flags (uri.c). Strings live as long as the
+ * call. given: KIPC__GIVEN_* of what the user asked for explicitly.
+ */
+struct kipc__config {
+	const char *name; /* behind "scheme://": "feed", "/run/x.sock"; "" in pair and from_fd */
+	unsigned flags;   /* KIPC_PAIR, KIPC_SEND, ... */
+	unsigned given;
+	uint64_t ring_bytes; /* power of two */
+	uint32_t mode;
+	uint32_t align;
+	bool payload;     /* align the payload, not the record */
+	int node;         /* -1: anywhere */
+	unsigned wait;    /* KIPC_WAIT_* */
+	uint64_t spin_ns; /* KIPC__SPIN_MEASURED: as this machine's wake-up costs */
+};
+
+#define KIPC__GIVEN_SIZE    (1u << 0)
+#define KIPC__GIVEN_ALIGN   (1u << 1)
+#define KIPC__GIVEN_MODE    (1u << 2)
+#define KIPC__GIVEN_NODE    (1u << 3)
+#define KIPC__SPIN_MEASURED UINT64_MAX
+
+/* What every handle starts with. A transport embeds it as its first member. */
+struct kipc_chan {
+	const struct kipc__transport *ops;
+	uint64_t owner; /* fork generation of the process that uses it; 0: fresh, not in use yet */
+	unsigned dirs;  /* KIPC_IN | KIPC_OUT: what this end may do */
+	unsigned wait;  /* KIPC_WAIT_* */
+	uint64_t spin_ns;
+	struct kipc_stats stats;
+};
+
+/* Why a transport does not run here. */
+struct kipc__verdict {
+	int status; /* 0 or a negative errno */
+	char why[160];
+	char cure[160];
+};
+
+struct kipc__transport {
+	const char *scheme;
+	const char *about; /* one line for people */
+	uint64_t caps;
+	bool automatic; /* auto:// may take it for a name */
+
+	/* Can this run here? No side effects, no waiting. Fills v. */
+	void (*probe)(struct kipc__verdict *v);
+
+	/* The three ways to a new handle, as in kipc.h. On failure nothing is left and kipc__why_set()
+	 * has said what was wrong. open() returns handles in use, pair() and from_fd() fresh ones.
+	 * from_fd(): -ENOTTY: this descriptor is not of my kind, ask the next; otherwise decided. Takes
+	 * the descriptor over only on success.
+	 */
+	int (*open)(struct kipc_chan **out, const struct kipc__config *cfg);
+	int (*pair)(struct kipc_chan *out[2], const struct kipc__config *cfg);
+	int (*from_fd)(struct kipc_chan **out, int fd, const struct kipc__config *cfg);
+
+	/* A fresh handle becomes this process's (mapped, owned). Called once, by the front door, which
+	 * sets chan.owner when it returns 0. -EBUSY: another process has taken this end.
+	 */
+	int (*use)(struct kipc_chan *c);
+
+	/* Politely leave and return the descriptor to pass on; frees the handle only on success. */
+	int (*handover)(struct kipc_chan *c);
+
+	/* Free everything. in_use: this process owns it: leave, tell the peer. Otherwise (fresh, or
+	 * inherited over fork) only drop descriptors and memory: the mappings are not ours.
+	 */
+	void (*close)(struct kipc_chan *c, bool in_use);
+
+	/* Messages. May block up to timeout, except commit, discard and release, which never do.
+	 * Memory of reserve belongs to the caller until commit or discard, that of peek until release.
+	 */
+	int (*reserve)(struct kipc_chan *c, struct kipc_msg *m, unsigned n, int64_t timeout);
+	int (*commit)(struct kipc_chan *c, const struct kipc_msg *m, unsigned n);
+	int (*discard)(struct kipc_chan *c);
+	int (*peek)(struct kipc_chan *c, struct kipc_msg *m, unsigned n, int64_t timeout);
+	int (*release)(struct kipc_chan *c, unsigned n);
+	int (*send)(struct kipc_chan *c, const struct kipc_msg *m, unsigned n, int64_t timeout);
+	int (*recv)(struct kipc_chan *c, struct kipc_msg *m, unsigned n, int64_t timeout);
+
+	int (*wait)(struct kipc_chan *c, unsigned events, int64_t timeout);
+	int (*fd)(struct kipc_chan *c, unsigned dir);
+	int (*shutdown)(struct kipc_chan *c, unsigned dirs);
+	int (*peer)(struct kipc_chan *c, struct kipc_peer *p);
+
+	/* One number: KIPC_OPT_RING_BYTES .. KIPC_OPT_PAGE_BYTES (the front door answers the rest). */
+	int (*get)(const struct kipc_chan *c, enum kipc_opt opt, uint64_t *value);
+};
+
+/* The refusals: -EOPNOTSUPP, one per signature (transport.c). */
+int kipc__no_open(struct kipc_chan **out, const struct kipc__config *cfg);
+int kipc__no_pair(struct kipc_chan *out[2], const struct kipc__config *cfg);
+int kipc__no_from_fd(struct kipc_chan **out, int fd, const struct kipc__config *cfg);
+int kipc__no_handover(struct kipc_chan *c);
+int kipc__no_fd(struct kipc_chan *c, unsigned dir);
+
+/* What the current open of this thread has to say (why.c); printf-like; one line, no full stop. */
+void kipc__why_clear(void);
+void kipc__why_set(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void kipc__why_add(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* The transports, in order of preference, NULL-terminated (select.c). */
+extern const struct kipc__transport *const kipc__transports[];
+extern const struct kipc__transport kipc__transport_kmod;
+extern const struct kipc__transport kipc__transport_shm;
+extern const struct kipc__transport kipc__transport_unix;
+
+#endif /* KIPC_TRANSPORT_H */
