@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: MIT
+#include "ring.h"
+
+static int power_of_two(uint64_t v)
+{
+	return v != 0 && (v & (v - 1)) == 0;
+}
+
+int kipc__ring_geom_valid(const struct kipc_ring_geom *g)
+{
+	return power_of_two(g->bytes) && g->bytes >= KIPC_RING_MIN_BYTES &&
+	       g->bytes <= KIPC_RING_MAX_BYTES && power_of_two(g->align) &&
+	       g->align >= KIPC_REC_BYTES && g->align <= KIPC_RING_MAX_ALIGN &&
+	       g->align < g->bytes && g->start % KIPC_REC_BYTES == 0;
+}
+
+int kipc__ring_tx_init(struct kipc__ring_tx *tx, const struct kipc_ring_geom *g, void *data,
+                       uint64_t *prod_word, const uint64_t *cons_word)
+{
+	*tx = (struct kipc__ring_tx){
+		.data = data,
+		.prod_word = prod_word,
+		.cons_word = cons_word,
+		.bytes = g->bytes,
+		.align = g->align,
+		.prod = kipc__load_relaxed(prod_word),
+	};
+	tx->cons = kipc__load_acquire(cons_word); /* (D) pairs with (C) */
+	return tx->prod - tx->cons <= tx->bytes && tx->prod % KIPC_REC_BYTES == 0 ? 0 : -EBADMSG;
+}
+
+int kipc__ring_rx_init(struct kipc__ring_rx *rx, const struct kipc_ring_geom *g, const void *data,
+                       const uint64_t *prod_word, uint64_t *cons_word)
+{
+	*rx = (struct kipc__ring_rx){
+		.data = data,
+		.prod_word = prod_word,
+		.cons_word = cons_word,
+		.bytes = g->bytes,
+		.align = g->align,
+		.cons = kipc__load_relaxed(cons_word),
+	};
+	return rx->cons % KIPC_REC_BYTES == 0 ? 0 : -EBADMSG;
+}
+
+/* ---- producing -------------------------------------------------------------------------- */
+
+static uint64_t *tx_header(const struct kipc__ring_tx *tx, uint64_t pos)
+{
+	return kipc__ring_header(tx->data, tx->bytes, pos);
+}
+
+static uint64_t tx_stride(const struct kipc__ring_tx *tx, uint64_t len)
+{
+	return kipc_ring_stride(len, tx->align);
+}
+
+/* The records from prod to end are written, all but the first header. Make them visible at once. */
+static void tx_publish(struct kipc__ring_tx *tx, uint64_t end, uint64_t first_header)
+{
+	/* The header that will follow must read "not yet" before anybody gets that far. */
+	kipc__store_relaxed(tx_header(tx, end), 0);
+	/* (A) pairs with (B): payloads, later headers and the cleared one are visible before it */
+	kipc__store_release(tx_header(tx, tx->prod), first_header);
+	tx->prod = end;
+	kipc__store_release(tx->prod_word, end); /* (E) pairs with (J) */
+}
+
+int kipc__ring_reserve(struct kipc__ring_tx *tx, struct kipc_msg *m, unsigned n)
+{
+	uint64_t longest = kipc__ring_max_len(tx->bytes, tx->align);
+	uint64_t need = 0;
+	uint8_t *at;
+	unsigned i;
+	int r;
+
+	if (tx->reserved_n)
+		return -EBUSY;
+	for (i = 0; i < n; i++) {
+		if (m[i].len > longest)
+			return -EMSGSIZE;
+		need += tx_stride(tx, m[i].len);
+	}
+	if (need + KIPC_REC_BYTES > tx->bytes)
+		return -EMSGSIZE;
+	r = kipc__ring_room(tx, need);
+	if (r <= 0)
+		return r;
+	at = (uint8_t *)tx_header(tx, tx->prod);
+	for (i = 0; i < n; i++) {
+		m[i].data = at + KIPC_REC_BYTES;
+		at += tx_stride(tx, m[i].len);
+	}
+	tx->reserved_end = tx->prod + need;
+	tx->reserved_n = n;
+	return (int)n;
+}
+
+/* How far into the reservation message m starts, by the pointer that reserve gave out. */
+static uint64_t reserved_offset(const struct kipc__ring_tx *tx, const struct kipc_msg *m)
+{
+	return (uintptr_t)m->data - KIPC_REC_BYTES - (uintptr_t)tx_header(tx, tx->prod);
+}
+
+/* How long the first n messages are together with the gaps between them; 0: m is not what was
+ * reserved (a message takes at least its header, so a true answer is never 0).
+ */
+static uint64_t reserved_extent(const struct kipc__ring_tx *tx, const struct kipc_msg *m,
+                                unsigned n)
+{
+	uint64_t room = tx->reserved_end - tx->prod;
+	uint64_t end = 0;
+	unsigned i;
+
+	for (i = 0; i < n; i++) {
+		uint64_t off = reserved_offset(tx, &m[i]);
+
+		if (off < end || off >= room || off % tx->align || (i == 0 && off) ||
+		    m[i].len > room || off + tx_stride(tx, m[i].len) > room)
+			return 0;
+		end = off + tx_stride(tx, m[i].len);
+	}
+	return end;
+}
+
+int kipc__ring_commit(struct kipc__ring_tx *tx, const struct kipc_msg *m, unsigned n)
+{
+	uint64_t extent = n && n <= tx->reserved_n ? reserved_extent(tx, m, n) : 0;
+	uint64_t gap, off;
+	unsigned i;
+
+	if (extent == 0)
+		return -EINVAL;
+	for (i = 1; i < n; i++) {
+		gap = reserved_offset(tx, &m[i - 1]) + tx_stride(tx, m[i - 1].len);
+		off = reserved_offset(tx, &m[i]);
+		if (gap != off)
+			kipc__store_relaxed(tx_header(tx, tx->prod + gap),
+			                    (off - gap - KIPC_REC_BYTES + 1) | KIPC_REC_DISCARD);
+		kipc__store_relaxed(tx_header(tx, tx->prod + off), m[i].len + 1);
+	}
+	tx->reserved_n = 0;
+	tx_publish(tx, tx->prod + extent, m[0].len + 1);
+	return (int)n;
+}
+
+int kipc__ring_send(struct kipc__ring_tx *tx, const struct kipc_msg *m, unsigned n)
+{
+	uint64_t longest = kipc__ring_max_len(tx->bytes, tx->align);
+	uint64_t end = tx->prod;
+	unsigned i;
+
+	if (kipc__unlikely(tx->reserved_n))
+		return -EBUSY;
+	for (i = 0; i < n; i++) {
+		uint64_t *header = tx_header(tx, end);
+		int r = 1;
+
+		if (kipc__unlikely(m[i].len > longest))
+			r = -EMSGSIZE;
+		else
+			r = kipc__ring_room(tx, end - tx->prod + tx_stride(tx, m[i].len));
+		if (r <= 0 && i == 0)
+			return r;
+		if (r <= 0)
+			break;
+		memcpy(header + 1, m[i].data, m[i].len);
+		if (i)
+			kipc__store_relaxed(header, m[i].len + 1);
+		end += tx_stride(tx, m[i].len);
+	}
+	tx_publish(tx, end, m[0].len + 1);
+	return (int)i;
+}
+
+/* ---- consuming -------------------------------------------------------------------------- */
+
+/* The next message at or behind *pos, discarded records skipped. 1: *header is its header and *pos
+ * its position; 0: none yet; -EBADMSG. Never goes beyond one ring from cons, whatever is written there.
+ */
+static inline int rx_next(const struct kipc__ring_rx *rx, uint64_t *pos, uint64_t *header)
+{
+	for (;;) {
+		*header = kipc__ring_look(rx, *pos);
+		if (*header == 0)
+			return 0;
+		if (kipc__unlikely(
+			    !kipc__ring_header_valid(rx, *header, rx->bytes - (*pos - rx->cons))))
+			return -EBADMSG;
+		if (kipc__likely(!(*header & KIPC_REC_DISCARD)))
+			return 1;
+		*pos += kipc_ring_stride((*header & KIPC_REC_LEN_MASK) - 1, rx->align);
+	}
+}
+
+static uint64_t header_len(uint64_t header)
+{
+	return (header & KIPC_REC_LEN_MASK) - 1;
+}
+
+int kipc__ring_peek(struct kipc__ring_rx *rx, struct kipc_msg *m, unsigned n)
+{
+	uint64_t pos = rx->cons;
+	uint64_t header;
+	unsigned i;
+	int r;
+
+	for (i = 0; i < n; i++) {
+		r = rx_next(rx, &pos, &header);
+		if (r < 0 && i == 0)
+			return r;
+		if (r <= 0)
+			break;
+		m[i] = (struct kipc_msg){
+			.data = (void *)(uintptr_t)(kipc__ring_header(
+							    (uint8_t *)(uintptr_t)rx->data,
+							    rx->bytes, pos) +
+			                            1),
+			.len = header_len(header),
+		};
+		pos += kipc_ring_stride(m[i].len, rx->align);
+		rx->end[i] = pos;
+	}
+	rx->peeked = i;
+	return (int)i;
+}
+
+static void rx_give_back(struct kipc__ring_rx *rx, uint64_t cons)
+{
+	rx->cons = cons;
+	kipc__store_release(rx->cons_word, cons); /* (C) pairs with (D) */
+}
+
+int kipc__ring_release(struct kipc__ring_rx *rx, unsigned n)
+{
+	unsigned i;
+
+	if (n > rx->peeked)
+		return -EINVAL;
+	if (n == 0)
+		return 0;
+	rx_give_back(rx, rx->end[n - 1]);
+	rx->peeked -= n;
+	for (i = 0; i < rx->peeked; i++)
+		rx->end[i] = rx->end[i + n];
+	return (int)n;
+}
+
+int kipc__ring_recv(struct kipc__ring_rx *rx, struct kipc_msg *m, unsigned n)
+{
+	uint64_t pos = rx->cons;
+	uint64_t end = pos;
+	uint64_t header;
+	unsigned i;
+	int r = 0;
+
+	for (i = 0; i < n; i++) {
+		r = rx_next(rx, &pos, &header);
+		if (r > 0 && kipc__unlikely(header_len(header) > m[i].len))
+			r = -EMSGSIZE;
+		if (r <= 0)
+			break;
+		m[i].len = header_len(header);
+		memcpy(m[i].data, rx->data + (pos & (rx->bytes - 1)) + KIPC_REC_BYTES, m[i].len);
+		pos += kipc_ring_stride(m[i].len, rx->align);
+		end = pos;
+	}
+	if (i == 0)
+		return r;
+	rx->peeked = 0;
+	rx_give_back(rx, end);
+	return (int)i;
+}

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ring.h - one ring, seen from its producer (tx) and from its consumer (rx)
+ *
+ * Pure: works on pointers that it is given; no system call, no allocation, no waiting, no global. The
+ * layout, the positions and the letters (A) to (E) are those of kipc_ring.h. A tx and an rx are
+ * private memory of their side; nothing that the other side writes is kept except through a check.
+ *
+ * The publication in band follows Aeron's record log and BPF's ringbuf (kernel/bpf/ringbuf.c), with
+ * the header that follows cleared instead of a cleared term; cached positions of the other side
+ * follow Lamport's queue as in FastForward and rigtorp's SPSCQueue.
+ *
+ * Results: a positive count, 0 where the ring is full or empty, -EMSGSIZE, -EBUSY, -EINVAL as in
+ * kipc.h, -EBADMSG: the other side broke the ring.
+ */
+#ifndef KIPC_CORE_RING_H
+#define KIPC_CORE_RING_H
+
+#include <errno.h>
+#include <stdint.h>
+#include <string.h>
+#include <kipc.h>
+#include <kipc_ring.h>
+#include "atomic.h"
+
+#define kipc__likely(x)   __builtin_expect(!!(x), 1)
+#define kipc__unlikely(x) __builtin_expect(!!(x), 0)
+
+struct kipc__ring_tx {
+	uint8_t *data;             /* 2 * bytes: the area, mapped twice */
+	uint64_t *prod_word;       /* mine, publish-only */
+	const uint64_t *cons_word; /* the consumer's */
+	uint64_t bytes;
+	uint64_t align;
+	uint64_t prod;         /* the truth about my position */
+	uint64_t cons;         /* what I last saw of the consumer's */
+	uint64_t reserved_end; /* of the pending reservation */
+	unsigned reserved_n;   /* 0: none pending */
+};
+
+struct kipc__ring_rx {
+	const uint8_t *data;       /* 2 * bytes */
+	const uint64_t *prod_word; /* the producer's */
+	uint64_t *cons_word;       /* mine, publish-only */
+	uint64_t bytes;
+	uint64_t align;
+	uint64_t cons;                /* the truth about my position */
+	unsigned peeked;              /* messages looked at and not released */
+	uint64_t end[KIPC_BATCH_MAX]; /* where each of them ends */
+};
+
+/* Start a side at the position that its word holds: geom.start, or where a former owner of this end
+ * left it. 0, or -EBADMSG when the positions make no ring.
+ */
+int kipc__ring_tx_init(struct kipc__ring_tx *tx, const struct kipc_ring_geom *g, void *data,
+                       uint64_t *prod_word, const uint64_t *cons_word);
+int kipc__ring_rx_init(struct kipc__ring_rx *rx, const struct kipc_ring_geom *g, const void *data,
+                       const uint64_t *prod_word, uint64_t *cons_word);
+
+/* Is the geometry one that the functions here can work on? */
+int kipc__ring_geom_valid(const struct kipc_ring_geom *g);
+
+/* Reserve n messages of m[i].len, all or none; sets m[i].data. */
+int kipc__ring_reserve(struct kipc__ring_tx *tx, struct kipc_msg *m, unsigned n);
+
+/* Publish the first n of the reservation. m[i].len may have shrunk; the gap behind a message that is
+ * not the last becomes a discarded record.
+ */
+int kipc__ring_commit(struct kipc__ring_tx *tx, const struct kipc_msg *m, unsigned n);
+
+/* Look at up to n messages from the oldest that was not released. */
+int kipc__ring_peek(struct kipc__ring_rx *rx, struct kipc_msg *m, unsigned n);
+
+/* Give back the first n peeked. */
+int kipc__ring_release(struct kipc__ring_rx *rx, unsigned n);
+
+/* Copy as many of n messages in as fit; copy up to n out. */
+int kipc__ring_send(struct kipc__ring_tx *tx, const struct kipc_msg *m, unsigned n);
+int kipc__ring_recv(struct kipc__ring_rx *rx, struct kipc_msg *m, unsigned n);
+
+/* ---- the questions ---------------------------------------------------------------------- */
+
+static inline uint64_t kipc__ring_max_len(uint64_t bytes, uint64_t align)
+{
+	return kipc_ring_max_len(bytes, align);
+}
+
+static inline uint64_t *kipc__ring_header(uint8_t *data, uint64_t bytes, uint64_t pos)
+{
+	return (uint64_t *)(data + (pos & (bytes - 1)));
+}
+
+/* Is there room for need bytes of records and the cleared header behind them? 1, 0 or -EBADMSG. */
+static inline int kipc__ring_room(struct kipc__ring_tx *tx, uint64_t need)
+{
+	uint64_t cons;
+
+	if (kipc__likely(tx->prod + need + KIPC_REC_BYTES - tx->cons <= tx->bytes))
+		return 1;
+	cons = kipc__load_acquire(
+		tx->cons_word); /* (D) pairs with (C): what it released I may overwrite */
+	if (kipc__unlikely(tx->prod - cons > tx->bytes))
+		return -EBADMSG; /* ahead of me, or behind what it had released */
+	tx->cons = cons;
+	return tx->prod + need + KIPC_REC_BYTES - cons <= tx->bytes;
+}
+
+/* The header at pos, once. */
+static inline uint64_t kipc__ring_look(const struct kipc__ring_rx *rx, uint64_t pos)
+{
+	/* (B) pairs with (A): a header that is there has its payload behind it */
+	return kipc__load_acquire((const uint64_t *)(rx->data + (pos & (rx->bytes - 1))));
+}
+
+/* Is a message (or a discarded record) there? */
+static inline int kipc__ring_ready(const struct kipc__ring_rx *rx)
+{
+	return kipc__ring_look(rx, rx->cons) != 0;
+}
+
+/* Is this header one that an honest producer writes? Room is what is left of the ring behind it. */
+static inline int kipc__ring_header_valid(const struct kipc__ring_rx *rx, uint64_t header,
+                                          uint64_t room)
+{
+	uint64_t coded = header & KIPC_REC_LEN_MASK;
+
+	return coded != 0 && (header & ~(KIPC_REC_LEN_MASK | KIPC_REC_KNOWN)) == 0 &&
+	       kipc_ring_stride(coded - 1, rx->align) + KIPC_REC_BYTES <= room;
+}
+
+#endif /* KIPC_CORE_RING_H */
