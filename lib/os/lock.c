@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "fork.h"
+#include "lock.h"
+#include "sys.h"
+
+struct kipc__lockfile {
+	struct kipc__lockfile *next;
+	dev_t dev;
+	ino_t ino;
+	unsigned refs;
+	int64_t generation; /* of the process that the taken bits speak of */
+	uint64_t taken;     /* bytes that this process holds */
+	int fd;             /* the one that is worked with */
+	int *kept;          /* further ones, closed only with the entry */
+	unsigned nr_kept;
+};
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static struct kipc__lockfile *files;
+
+static struct kipc__lockfile *find(const struct stat *st)
+{
+	struct kipc__lockfile *f;
+
+	for (f = files; f; f = f->next)
+		if (f->dev == st->st_dev && f->ino == st->st_ino)
+			return f;
+	return NULL;
+}
+
+static int keep(struct kipc__lockfile *f, int fd)
+{
+	int *more = realloc(f->kept, (f->nr_kept + 1) * sizeof(*more));
+
+	if (!more)
+		return -ENOMEM; /* fd leaks on purpose: closing it would drop the locks */
+	more[f->nr_kept++] = fd;
+	f->kept = more;
+	f->refs++;
+	return 0;
+}
+
+static struct kipc__lockfile *add(const struct stat *st, int fd)
+{
+	struct kipc__lockfile *f = calloc(1, sizeof(*f));
+
+	if (!f)
+		return NULL;
+	f->dev = st->st_dev;
+	f->ino = st->st_ino;
+	f->fd = fd;
+	f->refs = 1;
+	f->next = files;
+	files = f;
+	return f;
+}
+
+int kipc__lockfile_get(struct kipc__lockfile **out, int fd)
+{
+	struct stat st;
+	int r = 0;
+
+	if (fstat(fd, &st) != 0) {
+		r = -errno;
+		kipc__fd_close(fd);
+		return r;
+	}
+	pthread_mutex_lock(&mutex);
+	*out = find(&st);
+	if (*out) {
+		r = keep(*out, fd);
+	} else {
+		*out = add(&st, fd);
+		if (!*out) {
+			kipc__fd_close(fd);
+			r = -ENOMEM;
+		}
+	}
+	pthread_mutex_unlock(&mutex);
+	return r;
+}
+
+void kipc__lockfile_put(struct kipc__lockfile *f)
+{
+	struct kipc__lockfile **at;
+	unsigned i;
+
+	if (!f)
+		return;
+	pthread_mutex_lock(&mutex);
+	if (--f->refs == 0) {
+		for (at = &files; *at != f; at = &(*at)->next)
+			;
+		*at = f->next;
+		for (i = 0; i < f->nr_kept; i++)
+			kipc__fd_close(f->kept[i]);
+		kipc__fd_close(f->fd);
+		free(f->kept);
+		free(f);
+	}
+	pthread_mutex_unlock(&mutex);
+}
+
+int kipc__lockfile_fd(const struct kipc__lockfile *f)
+{
+	return f->fd;
+}
+
+/* After a fork the bits speak of the parent: the child holds nothing. Under the mutex. */
+static uint64_t *taken_here(struct kipc__lockfile *f)
+{
+	int64_t now = kipc__fork_generation();
+
+	if (f->generation != now) {
+		f->generation = now;
+		f->taken = 0;
+	}
+	return &f->taken;
+}
+
+static int set_lock(int fd, unsigned byte, short type)
+{
+	struct flock fl = { .l_type = type, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1 };
+
+	return fcntl(fd, F_SETLK, &fl) == 0 ? 0 : -errno;
+}
+
+int kipc__lockfile_take(struct kipc__lockfile *f, unsigned byte)
+{
+	int r = -EBUSY;
+
+	pthread_mutex_lock(&mutex);
+	if (!(*taken_here(f) & (UINT64_C(1) << byte))) {
+		r = set_lock(f->fd, byte, F_WRLCK);
+		if (r == 0)
+			*taken_here(f) |= UINT64_C(1) << byte;
+		else if (r == -EAGAIN || r == -EACCES)
+			r = -EBUSY;
+	}
+	pthread_mutex_unlock(&mutex);
+	return r;
+}
+
+void kipc__lockfile_drop(struct kipc__lockfile *f, unsigned byte)
+{
+	pthread_mutex_lock(&mutex);
+	if (*taken_here(f) & (UINT64_C(1) << byte)) {
+		*taken_here(f) &= ~(UINT64_C(1) << byte);
+		(void)set_lock(f->fd, byte, F_UNLCK);
+	}
+	pthread_mutex_unlock(&mutex);
+}
+
+int kipc__lockfile_held(struct kipc__lockfile *f, unsigned byte, pid_t *pid)
+{
+	struct flock fl = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1 };
+	int r = 1;
+
+	*pid = getpid();
+	pthread_mutex_lock(&mutex);
+	if (!(*taken_here(f) & (UINT64_C(1) << byte))) {
+		if (fcntl(f->fd, F_GETLK, &fl) != 0)
+			r = -errno;
+		else if (fl.l_type == F_UNLCK)
+			r = 0;
+		else
+			*pid = fl.l_pid > 0 ? fl.l_pid : 0;
+	}
+	pthread_mutex_unlock(&mutex);
+	return r;
+}

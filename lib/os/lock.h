@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * lock.h - "I live": record locks that belong to the process
+ *
+ * An end in plain shared memory is alive as long as its owner holds a byte of the region locked with
+ * fcntl(F_SETLK). Such a lock is not inherited over fork, is gone with the process however it ends,
+ * and is seen through F_GETLK from any pid namespace. (A lock of the open file description would be
+ * kept by a forked copy of the descriptor.)
+ *
+ * The kernel drops all of a process's locks on an inode when it closes any descriptor of that inode.
+ * So there is one struct kipc__lockfile per inode and process, which keeps every descriptor that was
+ * given to it until the last user is gone, as SQLite does. Any thread.
+ */
+#ifndef KIPC_OS_LOCK_H
+#define KIPC_OS_LOCK_H
+
+#include <sys/types.h>
+
+struct kipc__lockfile;
+
+/* Join or make the entry of fd's inode. Takes fd over, in success and in failure. */
+int kipc__lockfile_get(struct kipc__lockfile **out, int fd);
+
+/* Leave it; the last one closes the descriptors. NULL is allowed. */
+void kipc__lockfile_put(struct kipc__lockfile *f);
+
+/* A descriptor of the inode, borrowed. */
+int kipc__lockfile_fd(const struct kipc__lockfile *f);
+
+/* Lock a byte (0 .. 63). -EBUSY: another process or another user in this one has it. */
+int kipc__lockfile_take(struct kipc__lockfile *f, unsigned byte);
+void kipc__lockfile_drop(struct kipc__lockfile *f, unsigned byte);
+
+/* Does anybody hold it? 1: yes, *pid is who (0: not visible from here); 0: nobody; negative errno. */
+int kipc__lockfile_held(struct kipc__lockfile *f, unsigned byte, pid_t *pid);
+
+#endif /* KIPC_OS_LOCK_H */

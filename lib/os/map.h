@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * map.h - shared mappings of whole areas
+ *
+ * None is inherited over fork (MADV_DONTFORK) or appears in a core dump, and all are faulted in at
+ * once: the first message must not pay for it. Results are 0 or a negative errno.
+ */
+#ifndef KIPC_OS_MAP_H
+#define KIPC_OS_MAP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+int kipc__map(void **out, int fd, uint64_t off, size_t bytes, int prot);
+
+/* [0, bytes) of the area twice in a row. */
+int kipc__map_mirror(void **out, int fd, uint64_t off, size_t bytes, int prot);
+
+/* NULL is allowed. */
+void kipc__unmap(void *addr, size_t bytes);
+
+#endif /* KIPC_OS_MAP_H */

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <linux/membarrier.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/rseq.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include "fork.h"
+#include "sys.h"
+#include "wake.h"
+
+int kipc__futex_wait(uint32_t *word, uint32_t expected, int64_t deadline)
+{
+	struct timespec ts = kipc__timespec(deadline);
+	long r;
+
+	/* The BITSET form takes an absolute CLOCK_MONOTONIC time. */
+	r = syscall(SYS_futex, word, FUTEX_WAIT_BITSET, expected,
+	            deadline == KIPC__NEVER ? NULL : &ts, NULL, FUTEX_BITSET_MATCH_ANY);
+	if (r == 0 || errno == EAGAIN)
+		return 0;
+	return -errno;
+}
+
+void kipc__futex_wake(uint32_t *word)
+{
+	syscall(SYS_futex, word, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+}
+
+bool kipc__fence_register(void)
+{
+	static int64_t registered_in;
+	int64_t now = kipc__fork_generation();
+
+	if (__atomic_load_n(&registered_in, __ATOMIC_RELAXED) == now)
+		return true;
+	if (syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED, 0, 0) != 0)
+		return false;
+	__atomic_store_n(&registered_in, now, __ATOMIC_RELAXED);
+	return true;
+}
+
+void kipc__fence_others(void)
+{
+	syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL_EXPEDITED, 0, 0);
+}
+
+uint32_t kipc__cpu(void)
+{
+	const struct rseq *area;
+
+	if (__rseq_size == 0)
+		return 0;
+	area = (const void *)((const char *)__builtin_thread_pointer() + __rseq_offset);
+	return __atomic_load_n(&area->cpu_id, __ATOMIC_RELAXED) + 1;
+}
+
+unsigned kipc__cpu_count(void)
+{
+	cpu_set_t set;
+
+	if (sched_getaffinity(0, sizeof(set), &set) != 0)
+		return 1;
+	return (unsigned)CPU_COUNT(&set);
+}
+
+/* ---- what sleeping costs ---------------------------------------------------------------- */
+
+#define ROUNDS 24
+
+struct echo {
+	uint32_t ping, pong;
+	int cpus[2];
+};
+
+static void turn_wait(uint32_t *word, uint32_t seen)
+{
+	int64_t deadline = kipc__deadline(10 * 1000 * 1000);
+
+	while (__atomic_load_n(word, __ATOMIC_ACQUIRE) == seen)
+		if (kipc__futex_wait(word, seen, deadline) == -ETIMEDOUT)
+			break;
+}
+
+static void turn_give(uint32_t *word)
+{
+	__atomic_fetch_add(word, 1, __ATOMIC_SEQ_CST);
+	kipc__futex_wake(word);
+}
+
+static void pin(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	(void)sched_setaffinity(0, sizeof(set), &set);
+}
+
+static void *echo_main(void *arg)
+{
+	struct echo *e = arg;
+	uint32_t i;
+
+	pin(e->cpus[1]);
+	for (i = 0; i < ROUNDS; i++) {
+		turn_wait(&e->ping, i);
+		turn_give(&e->pong);
+	}
+	return NULL;
+}
+
+static int two_cpus(int cpus[2])
+{
+	cpu_set_t set;
+	int n = 0;
+	int i;
+
+	if (sched_getaffinity(0, sizeof(set), &set) != 0)
+		return 0;
+	for (i = 0; i < CPU_SETSIZE && n < 2; i++)
+		if (CPU_ISSET(i, &set))
+			cpus[n++] = i;
+	return n == 2;
+}
+
+static int by_value(const void *a, const void *b)
+{
+	const int64_t *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+/* Rounds of a futex ping-pong from the other CPU; one wake-up is half of the median round. */
+static void *measure_main(void *arg)
+{
+	struct echo e = { 0 };
+	int64_t took[ROUNDS];
+	pthread_t peer;
+	uint32_t i;
+
+	if (!two_cpus(e.cpus) || pthread_create(&peer, NULL, echo_main, &e) != 0)
+		return NULL;
+	pin(e.cpus[0]);
+	for (i = 0; i < ROUNDS; i++) {
+		took[i] = kipc__now();
+		turn_give(&e.ping);
+		turn_wait(&e.pong, i);
+		took[i] = kipc__now() - took[i];
+	}
+	pthread_join(peer, NULL);
+	qsort(took, ROUNDS, sizeof(took[0]), by_value);
+	*(uint64_t *)arg = (uint64_t)took[ROUNDS / 2] / 2;
+	return NULL;
+}
+
+static uint64_t cost;
+
+/* In threads of its own, with every signal blocked, so that the caller's affinity and handlers are
+ * left alone.
+ */
+static void measure(void)
+{
+	sigset_t all, old;
+	pthread_t t;
+
+	if (kipc__cpu_count() < 2)
+		return;
+	cost = 50 * 1000;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	if (pthread_create(&t, NULL, measure_main, &cost) == 0)
+		pthread_join(t, NULL);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+}
+
+uint64_t kipc__wake_cost(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, measure);
+	return cost;
+}
