@@ -9,8 +9,9 @@
 #
 # The project appears at its own path and is the working directory; what the
 # command writes is gone afterwards, except below /run/out, which is OUTDIR.
-# There the files "console" and "dmesg" keep the kernel's log.  -i counts
-# instructions: one processor, whose clock advances 1 ns per instruction.
+# There the files "console" and "dmesg" keep the kernel's log, "complaint" the
+# line of it that made a run fail.  -i counts instructions: one processor, whose
+# clock advances 1 ns per instruction.
 #
 # Status: the command's; 1 also when the kernel complained; 124 on a timeout;
 # 125 when the machine ended without its word, as after a panic.
@@ -22,7 +23,7 @@ complaints='BUG:|WARNING:|UBSAN|possible (circular|recursive)|kmemleak: [1-9]'
 complaints+='|blocked for more than|Oops|general protection'
 
 usage() {
-	sed -n '6,7s/^# *//p' "$0" >&2
+	sed -n '/^#   run.sh/,/command/s/^# *//p' "$0" >&2
 	exit 2
 }
 
@@ -60,7 +61,7 @@ if [ -z "$out" ]; then
 fi
 mkdir -p "$out"
 out=$(cd "$out" && pwd)
-rm -f "$out"/{dmesg,console,qemu.err}
+rm -f "$out"/{dmesg,console,complaint,qemu.err}
 
 {
 	printf 'release=%q modules=%q\n' "$release" "$dir/lib/modules/$release"
@@ -141,6 +142,7 @@ complained() {
 	local line
 	line=$(cat "$out/dmesg" "$out/console" 2>/dev/null | tr -d '\r' |
 		grep -aEm 1 "$complaints") || return 1
+	echo "$line" >"$out/complaint"
 	echo "kipc: vm: linux $release complained: $line" >&2
 }
 

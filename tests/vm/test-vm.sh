@@ -1,0 +1,82 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# The VM half of the tests: builds the module for each kernel, boots the
+# kernels one after the other and runs suite.sh in each.
+#
+#   test-vm.sh [-k 6.1|6.12] [name...]
+#
+# -k: this kernel only; names: these programs of build/tests/vm-list only.
+# Logs go to build/vm/test-6.1 and so on.  The last line is
+# "test-vm: N passed, N failed, N skipped".
+set -uo pipefail
+
+top=$(cd "$(dirname "$0")/../.." && pwd)
+vm=$top/build/vm
+here=$top/tests/vm
+kernels='6.1 6.12'
+passed=0 failed=0 skipped=0
+
+# add NAME PASSED FAILED SKIPPED
+add() {
+	passed=$((passed + $2)) failed=$((failed + $3)) skipped=$((skipped + $4))
+}
+
+# step SERIES NAME COMMAND...: one test outside of the machine.
+step() {
+	local series=$1 name=$2
+	shift 2
+	if ! "$@" 2>&1 | sed 's/^/    /'; then
+		printf '%-5s %-24s %s\n' "$series" "$name" '0 passed, 1 failed, 0 skipped'
+		add "$name" 0 1 0
+		return 1
+	fi
+	printf '%-5s %-24s %s\n' "$series" "$name" '1 passed, 0 failed, 0 skipped'
+	add "$name" 1 0 0
+}
+
+# The machine wrote its results one by one: what it got done counts also when
+# it died.
+run_suite() {
+	local series=$1 out=$vm/test-$1 line
+	shift
+	rm -rf "$out"
+	mkdir -p "$out"
+	"$here/run.sh" -k "$series" -t "${KIPC_VM_SECONDS:-900}" -o "$out" -- \
+		tests/vm/suite.sh "$series" "$@"
+	while read -r line; do
+		# shellcheck disable=SC2086
+		add $line
+	done < <(cat "$out/results" 2>/dev/null)
+}
+
+# One test more: the machine came to its end, and its kernel never complained.
+ends_well() {
+	local out=$1 name
+	if [ -e "$out/running" ]; then
+		name=$(cat "$out/running")
+		echo "the machine ended while it ran $name:"
+		tail -n 40 "$out/$name.log" 2>/dev/null
+		return 1
+	fi
+	[ -s "$out/results" ] && [ -s "$out/dmesg" ] && [ ! -e "$out/complaint" ]
+}
+
+while getopts k: option; do
+	case $option in
+	k) kernels=$OPTARG ;;
+	*) sed -n 's/^#   \(test-vm.sh\)/\1/p' "$0" >&2 && exit 2 ;;
+	esac
+done
+shift $((OPTIND - 1))
+
+"$top/.ci/deps.sh" test vm || exit 1
+for series in $kernels; do
+	# shellcheck disable=SC2086
+	step "$series" kernel-and-qemu "$here/fetch.sh" qemu "$series" || continue
+	step "$series" module-builds "$here/kmod.sh" "$series" || continue
+	run_suite "$series" "$@"
+	step "$series" machine-ends-well ends_well "$vm/test-$series"
+done
+echo "test-vm: $passed passed, $failed failed, $skipped skipped"
+[ "$failed" = 0 ]
