@@ -1,0 +1,377 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * chan.c - a channel and the life of its ends
+ */
+#include <linux/cred.h>
+#include <linux/log2.h>
+#include <linux/random.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+
+#include "chan.h"
+#include "owner.h"
+#include "quota.h"
+
+/* ---- making ----------------------------------------------------------------------------- */
+
+static bool kipc_chan_ring_ok(u64 bytes, u64 start, u32 align)
+{
+	return is_power_of_2(bytes) && bytes >= max_t(u64, KIPC_RING_MIN_BYTES, PAGE_SIZE) &&
+	       bytes <= KIPC_RING_MAX_BYTES && IS_ALIGNED(start, KIPC_REC_BYTES) &&
+	       is_power_of_2(align) && align >= KIPC_REC_BYTES && align <= KIPC_RING_MAX_ALIGN &&
+	       align < bytes;
+}
+
+static int kipc_chan_check(const struct kipc_ioc_create *arg)
+{
+	int rc = kipc_name_check(arg->name);
+	unsigned int r;
+
+	if (rc || arg->kind != KIPC_KIND_PAIR || arg->flags || (arg->mode & ~0777U))
+		return -EINVAL;
+	for (r = 0; r < KIPC_CHAN_RINGS; r++)
+		if (!kipc_chan_ring_ok(arg->ring_bytes[r], arg->start[r], arg->align[r]) ||
+		    !kipc_region_node_ok(arg->node[r]))
+			return -EINVAL;
+	for (r = 0; r < KIPC_CHAN_RINGS && !rc; r++)
+		rc = kipc_quota_check_ring(arg->ring_bytes[r]);
+	return rc;
+}
+
+/* Puts an area behind those before it in the offset space. */
+static int kipc_chan_add_area(struct kipc_chan *chan, unsigned int index, u64 bytes, int node)
+{
+	struct kipc_area *area = &chan->areas[index];
+
+	area->copies = index >= KIPC_CHAN_AREA_DATA ? 2 : 1;
+	area->writer = KIPC_REGION_NO_WRITER;
+	if (index)
+		area->offset = area[-1].offset + kipc_region_span(&area[-1]);
+	return kipc_region_alloc(area, bytes, node);
+}
+
+static int kipc_chan_add_areas(struct kipc_chan *chan, const struct kipc_ioc_create *arg)
+{
+	unsigned int i;
+	int rc;
+
+	rc = kipc_chan_add_area(chan, KIPC_CHAN_AREA_STATUS, PAGE_SIZE, KIPC_NODE_ANY);
+	for (i = 0; i < KIPC_CHAN_ENDS && !rc; i++) {
+		rc = kipc_chan_add_area(chan, KIPC_CHAN_AREA_CTRL + i, PAGE_SIZE, KIPC_NODE_ANY);
+		chan->areas[KIPC_CHAN_AREA_CTRL + i].writer = i;
+		chan->areas[KIPC_CHAN_AREA_CTRL + i].owns = true;
+	}
+	for (i = 0; i < KIPC_CHAN_RINGS && !rc; i++) {
+		rc = kipc_chan_add_area(chan, KIPC_CHAN_AREA_DATA + i, arg->ring_bytes[i],
+		                        arg->node[i]);
+		chan->areas[KIPC_CHAN_AREA_DATA + i].writer = i;
+	}
+	return rc;
+}
+
+/* A bell of a pair: end sleeps there until its peer moves the word. */
+static struct kipc_bell *kipc_chan_hang_bell(struct kipc_end *end, unsigned int ring,
+                                             unsigned int side, const u64 *position)
+{
+	struct kipc_ring_bells *shared = &end->chan->status->bells[ring];
+	struct kipc_bell *bell = &end->chan->bells[ring][side];
+
+	bell->sleeper = end;
+	bell->mover = kipc_chan_peer(end);
+	bell->position = position;
+	bell->other = &end->chan->bells[ring][1 - side];
+	bell->shared = side == KIPC_SIDE_DATA ? &shared->data : &shared->space;
+	bell->key = side == KIPC_SIDE_DATA ? EPOLLIN | EPOLLRDNORM : EPOLLOUT | EPOLLWRNORM;
+	kipc_wake_init(bell);
+	return bell;
+}
+
+/* Ring r is produced by end r and consumed by the other. Hints start where the positions start,
+ * so that they mean "anything" until the end says more.
+ */
+static void kipc_chan_set_end(struct kipc_chan *chan, unsigned int e,
+                              const struct kipc_ioc_create *arg)
+{
+	struct kipc_end *end = &chan->ends[e];
+	struct kipc_ring_ctrl *peer_ctrl = kipc_chan_peer(end)->ctrl;
+	unsigned int in = 1 - e, out = e;
+
+	end->data = kipc_chan_hang_bell(end, in, KIPC_SIDE_DATA, &peer_ctrl->prod.pos);
+	end->space = kipc_chan_hang_bell(end, out, KIPC_SIDE_SPACE, &peer_ctrl->cons.pos);
+	end->ctrl->prod.pos = arg->start[out];
+	end->ctrl->cons.pos = arg->start[in];
+	end->ctrl->hints.data_at = arg->start[in];
+	end->ctrl->hints.space_at = arg->start[out];
+}
+
+static void kipc_chan_set_creds(struct kipc_end *end)
+{
+	end->uid = current_euid();
+	end->gid = current_egid();
+}
+
+static void kipc_chan_set_ends(struct kipc_chan *chan, const struct kipc_ioc_create *arg)
+{
+	unsigned int e;
+
+	for (e = 0; e < KIPC_CHAN_ENDS; e++) {
+		chan->ends[e].chan = chan;
+		chan->ends[e].index = e;
+		chan->ends[e].ctrl = kipc_region_address(&chan->areas[KIPC_CHAN_AREA_CTRL + e]);
+		kipc_chan_set_creds(&chan->ends[e]);
+		INIT_LIST_HEAD(&chan->ends[e].owned);
+	}
+	for (e = 0; e < KIPC_CHAN_ENDS; e++)
+		kipc_chan_set_end(chan, e, arg);
+}
+
+static void kipc_chan_set_status(struct kipc_chan *chan, const struct kipc_ioc_create *arg)
+{
+	struct kipc_ring_status *status = chan->status;
+	unsigned int r;
+
+	for (r = 0; r < KIPC_CHAN_RINGS; r++) {
+		status->geom[r].bytes = arg->ring_bytes[r];
+		status->geom[r].start = arg->start[r];
+		status->geom[r].data_off = chan->areas[KIPC_CHAN_AREA_DATA + r].offset;
+		status->geom[r].align = arg->align[r];
+		status->geom[r].node = arg->node[r];
+		status->geom[r].page_size = PAGE_SIZE;
+	}
+	status->ident.abi = KIPC_RING_ABI;
+	status->ident.kind = chan->kind;
+	status->ident.nr_ends = KIPC_CHAN_ENDS;
+	status->ident.nr_rings = KIPC_CHAN_RINGS;
+	status->ident.page_bytes = PAGE_SIZE;
+	status->ident.ctrl_bytes = PAGE_SIZE;
+	status->ident.ctrl_off = chan->areas[KIPC_CHAN_AREA_CTRL].offset;
+	status->ident.total_bytes = chan->bytes;
+	get_random_bytes(status->ident.id, sizeof(status->ident.id));
+	/* Pairs with whoever loads magic with acquire; see struct kipc_ring_ident. */
+	smp_store_release(&status->ident.magic, KIPC_RING_MAGIC);
+}
+
+static void kipc_chan_free(struct kipc_chan *chan)
+{
+	unsigned int i;
+
+	for (i = 0; i < KIPC_CHAN_ENDS; i++)
+		put_pid(chan->ends[i].pid);
+	for (i = 0; i < KIPC_CHAN_AREAS; i++)
+		kipc_region_free(&chan->areas[i]);
+	kipc_quota_uncharge(chan->user, chan->bytes);
+	kfree(chan);
+}
+
+static void kipc_chan_release(struct kref *refs)
+{
+	kipc_chan_free(container_of(refs, struct kipc_chan, refs));
+}
+
+void kipc_chan_put(struct kipc_chan *chan)
+{
+	kref_put(&chan->refs, kipc_chan_release);
+}
+
+struct kipc_chan *kipc_chan_create(const struct kipc_ioc_create *arg)
+{
+	struct kipc_chan *chan;
+	int rc = kipc_chan_check(arg);
+
+	if (rc)
+		return ERR_PTR(rc);
+	chan = kzalloc(sizeof(*chan), GFP_KERNEL_ACCOUNT);
+	if (!chan)
+		return ERR_PTR(-ENOMEM);
+	kref_init(&chan->refs);
+	spin_lock_init(&chan->lock);
+	chan->kind = arg->kind;
+	chan->bytes = (1 + KIPC_CHAN_ENDS) * PAGE_SIZE + arg->ring_bytes[0] + arg->ring_bytes[1];
+	chan->user = kipc_quota_charge(chan->bytes);
+	if (IS_ERR(chan->user)) {
+		rc = PTR_ERR(chan->user);
+		kfree(chan);
+		return ERR_PTR(rc);
+	}
+	rc = kipc_chan_add_areas(chan, arg);
+	if (rc) {
+		kipc_chan_free(chan);
+		return ERR_PTR(rc);
+	}
+	chan->status = kipc_region_address(&chan->areas[KIPC_CHAN_AREA_STATUS]);
+	kipc_chan_set_ends(chan, arg);
+	kipc_chan_set_status(chan, arg);
+	return chan;
+}
+
+/* ---- life of an end --------------------------------------------------------------------- */
+
+/* Under chan->lock. */
+static void kipc_chan_set_state(struct kipc_end *end, u32 state)
+{
+	struct kipc_ring_end *shared = &end->chan->status->ends[end->index];
+
+	WRITE_ONCE(end->state, state);
+	WRITE_ONCE(shared->generation, end->generation);
+	WRITE_ONCE(shared->state, state);
+}
+
+void kipc_chan_meet(struct kipc_end *end)
+{
+	spin_lock(&end->chan->lock);
+	kipc_chan_set_creds(end);
+	spin_unlock(&end->chan->lock);
+}
+
+/* Under chan->lock: the caller's process owns the end from now on. */
+static void kipc_chan_settle(struct kipc_end *end, struct kipc_owner *owner)
+{
+	end->owner = owner;
+	end->mappings = 1;
+	end->handover = false;
+	end->generation++;
+	put_pid(end->pid);
+	end->pid = get_pid(task_tgid(current));
+	kipc_chan_set_creds(end);
+	kipc_owner_add(owner, end);
+	WRITE_ONCE(end->mm, kipc_owner_mm(owner));
+	kipc_chan_set_state(end, KIPC_END_LIVE);
+}
+
+/* Under chan->lock. The caller puts the owner afterwards. */
+static struct kipc_owner *kipc_chan_unsettle(struct kipc_end *end, u32 state)
+{
+	struct kipc_owner *owner = end->owner;
+
+	if (owner)
+		kipc_owner_remove(owner, end);
+	end->owner = NULL;
+	end->mappings = 0;
+	WRITE_ONCE(end->mm, NULL);
+	kipc_chan_set_state(end, state);
+	return owner;
+}
+
+/* A signal that waits for us keeps the notifier from being installed; mmap is then repeated. */
+static struct kipc_owner *kipc_chan_get_owner(struct mm_struct *mm)
+{
+	struct kipc_owner *owner = kipc_owner_get(mm);
+
+	return owner == ERR_PTR(-EINTR) ? ERR_PTR(-ERESTARTNOINTR) : owner;
+}
+
+int kipc_chan_map(struct kipc_end *end, struct mm_struct *mm)
+{
+	struct kipc_owner *owner = kipc_chan_get_owner(mm);
+	int rc = 0;
+
+	if (IS_ERR(owner))
+		return PTR_ERR(owner);
+	spin_lock(&end->chan->lock);
+	if (end->state == KIPC_END_FREE) {
+		kipc_chan_settle(end, owner);
+		owner = NULL;
+	} else if (end->state == KIPC_END_DEAD) {
+		rc = -EPIPE;
+	} else if (end->owner == owner) {
+		end->mappings++;
+	} else {
+		rc = -EBUSY;
+	}
+	spin_unlock(&end->chan->lock);
+	/* An end holds one reference on its owner, however often it is mapped. */
+	if (owner)
+		kipc_owner_put(owner);
+	return rc;
+}
+
+void kipc_chan_remap(struct kipc_end *end, struct mm_struct *mm)
+{
+	spin_lock(&end->chan->lock);
+	if (end->mm == mm)
+		end->mappings++;
+	spin_unlock(&end->chan->lock);
+}
+
+/* The owner's last mapping goes while its process lives on. */
+void kipc_chan_unmap(struct kipc_end *end, struct mm_struct *mm)
+{
+	struct kipc_owner *owner = NULL;
+	bool last, polite;
+
+	spin_lock(&end->chan->lock);
+	last = end->mm == mm && !--end->mappings;
+	polite = last && end->handover;
+	if (polite)
+		owner = kipc_chan_unsettle(end, KIPC_END_FREE);
+	spin_unlock(&end->chan->lock);
+
+	if (polite) {
+		kipc_owner_put(owner);
+		/* Threads of the old owner must not hear what is meant for the next. */
+		kipc_wake_shake(end->data);
+		kipc_wake_shake(end->space);
+	} else if (last) {
+		kipc_chan_die(end, KIPC_GONE_DEAD | KIPC_GONE_CLOSED);
+	}
+}
+
+void kipc_chan_die(struct kipc_end *end, u32 gone)
+{
+	struct kipc_owner *owner = NULL;
+	bool alive;
+
+	spin_lock(&end->chan->lock);
+	alive = end->state != KIPC_END_DEAD;
+	if (alive)
+		owner = kipc_chan_unsettle(end, KIPC_END_DEAD);
+	spin_unlock(&end->chan->lock);
+	if (!alive)
+		return;
+
+	kipc_name_drop(&end->chan->name);
+	kipc_wake_leave(end->data, gone);
+	kipc_wake_leave(end->space, gone);
+	if (owner)
+		kipc_owner_put(owner);
+}
+
+int kipc_chan_handover(struct kipc_end *end)
+{
+	int rc;
+
+	spin_lock(&end->chan->lock);
+	rc = end->state == KIPC_END_FREE ? 0 : kipc_chan_check_owner(end);
+	if (!rc)
+		end->handover = true;
+	spin_unlock(&end->chan->lock);
+	return rc;
+}
+
+int kipc_chan_may_write(const struct kipc_end *end)
+{
+	u32 state = READ_ONCE(end->state);
+
+	if (state == KIPC_END_DEAD)
+		return -EPIPE;
+	return state == KIPC_END_LIVE && READ_ONCE(end->mm) != current->mm ? -EBUSY : 0;
+}
+
+int kipc_chan_check_owner(const struct kipc_end *end)
+{
+	if (READ_ONCE(end->mm) == current->mm)
+		return 0;
+	return READ_ONCE(end->state) == KIPC_END_DEAD ? -EPIPE : -EPERM;
+}
+
+struct mm_struct *kipc_chan_grab_mm(struct kipc_end *end)
+{
+	struct mm_struct *mm;
+
+	spin_lock(&end->chan->lock);
+	mm = end->mm;
+	if (mm)
+		mmgrab(mm);
+	spin_unlock(&end->chan->lock);
+	return mm;
+}

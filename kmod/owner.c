@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * owner.c - notice of the end of an address space
+ *
+ * A process that exits, is killed or calls exec ends its address space, and the mmu notifier's
+ * release is the first thing that happens then: before its pages are freed, so at once even for a
+ * large process, and whoever else holds copies of its files. The unmapping of single areas comes
+ * later and the files may live on in children for ever.
+ */
+#include <linux/slab.h>
+
+#include "chan.h"
+#include "main.h"
+#include "owner.h"
+
+static struct kipc_owner *kipc_owner_of(struct mmu_notifier *notifier)
+{
+	return container_of(notifier, struct kipc_owner, notifier);
+}
+
+static struct mmu_notifier *kipc_owner_alloc(struct mm_struct *mm)
+{
+	struct kipc_owner *owner = kzalloc(sizeof(*owner), GFP_KERNEL_ACCOUNT);
+
+	if (!owner)
+		return ERR_PTR(-ENOMEM);
+	spin_lock_init(&owner->lock);
+	INIT_LIST_HEAD(&owner->ends);
+	return &owner->notifier;
+}
+
+static void kipc_owner_free(struct mmu_notifier *notifier)
+{
+	kfree(kipc_owner_of(notifier));
+}
+
+static struct kipc_end *kipc_owner_first(struct kipc_owner *owner)
+{
+	struct kipc_end *end;
+
+	spin_lock(&owner->lock);
+	end = list_first_entry_or_null(&owner->ends, struct kipc_end, owned);
+	spin_unlock(&owner->lock);
+	return end;
+}
+
+/* The address space has no user left, so nothing is mapped or unmapped in it meanwhile, and its
+ * mappings still hold the files of the ends. Each death takes its end off the list.
+ */
+static void kipc_owner_release(struct mmu_notifier *notifier, struct mm_struct *mm)
+{
+	struct kipc_owner *owner = kipc_owner_of(notifier);
+	struct kipc_end *end;
+
+	while ((end = kipc_owner_first(owner)))
+		kipc_chan_die(end, KIPC_GONE_DEAD);
+}
+
+static const struct mmu_notifier_ops kipc_owner_ops = {
+	.alloc_notifier = kipc_owner_alloc,
+	.free_notifier = kipc_owner_free,
+	.release = kipc_owner_release,
+};
+
+struct kipc_owner *kipc_owner_get(struct mm_struct *mm)
+{
+	struct mmu_notifier *notifier = mmu_notifier_get_locked(&kipc_owner_ops, mm);
+
+	return IS_ERR(notifier) ? ERR_CAST(notifier) : kipc_owner_of(notifier);
+}
+
+void kipc_owner_put(struct kipc_owner *owner)
+{
+	mmu_notifier_put(&owner->notifier);
+}
+
+void kipc_owner_add(struct kipc_owner *owner, struct kipc_end *end)
+{
+	spin_lock(&owner->lock);
+	list_add(&end->owned, &owner->ends);
+	spin_unlock(&owner->lock);
+}
+
+void kipc_owner_remove(struct kipc_owner *owner, struct kipc_end *end)
+{
+	spin_lock(&owner->lock);
+	list_del_init(&end->owned);
+	spin_unlock(&owner->lock);
+}
+
+void kipc_owner_exit(void)
+{
+	mmu_notifier_synchronize();
+}

@@ -1,0 +1,423 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * wake.c - bells: sleeping until a position is reached, and ending that sleep
+ *
+ * The protocol and its letters stand in uapi/kipc_ring.h. Here is the sleeping side:
+ *
+ *   (H) enqueue, set armed             kipc_wake_enqueue, kipc_wake_arm; under queue.lock
+ *   (I) full fence                     kipc_wake_fence, after the lock
+ *   (J) load position and gone         kipc_wake_verdict, once for each look
+ *
+ * and what the mover's (G) leads to:
+ *
+ *   WAKE under queue.lock: wake every thread whose position is reached and every poller; clear
+ *   armed as far as nobody is left behind it.
+ *
+ * Why nothing is lost. A thread leaves the queue only under the lock, together with its part of
+ * armed. So while it sleeps, armed is set, and a mover that publishes after (H) sees it and rings;
+ * one that published before is seen by (J), by F-I. Ringing judges by the position that the mover
+ * has published and wakes all whom it concerns, not one, so a thread that is chosen and leaves by
+ * a signal owes nobody a wake-up; whom the position does not concern stays queued and armed. A
+ * poller is told and leaves "armed"; it polls again before it sleeps, and that arms again.
+ */
+#include <linux/hrtimer.h>
+#include <linux/moduleparam.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/smp.h>
+
+#include "chan.h"
+#include "compat.h"
+#include "wake.h"
+
+static bool kipc_same_cpu = true;
+module_param_named(same_cpu, kipc_same_cpu, bool, 0644);
+MODULE_PARM_DESC(same_cpu, "obey the hint to wake on the waker's CPU");
+
+/* A thread parked behind a bell; lives on its stack. */
+struct kipc_waiter {
+	wait_queue_entry_t entry;
+	struct kipc_bell *bell;
+	u64 position;
+};
+
+static bool kipc_wake_has_here(void)
+{
+	return KIPC_COMPAT_WAKE_HERE && READ_ONCE(kipc_same_cpu);
+}
+
+u64 kipc_wake_features(void)
+{
+	u64 features = IS_ENABLED(CONFIG_X86) ? KIPC_FEAT_FENCE : 0;
+
+	return features | (kipc_wake_has_here() ? KIPC_FEAT_SAME_CPU : 0);
+}
+
+void kipc_wake_init(struct kipc_bell *bell)
+{
+	init_waitqueue_head(&bell->queue);
+}
+
+/* ---- looking ---------------------------------------------------------------------------- */
+
+static bool kipc_wake_due(const struct kipc_bell *bell, u64 position)
+{
+	return kipc_ring_due(READ_ONCE(*bell->position), position);
+}
+
+/* Nobody will move what this bell waits for, or nobody may wait for it. */
+static bool kipc_wake_over(const struct kipc_bell *bell)
+{
+	return READ_ONCE(bell->other->shared->gone) || READ_ONCE(bell->shared->gone);
+}
+
+/* (J) A mover publishes before it leaves, so gone is read first: whoever sees it sees the last
+ * position too. Pairs with the release in kipc_wake_leave().
+ */
+static int kipc_wake_verdict(const struct kipc_bell *bell, u64 position)
+{
+	bool over = kipc_wake_over(bell);
+
+	smp_rmb();
+	if (kipc_wake_due(bell, position))
+		return 0;
+	if (over)
+		return -EPIPE;
+	return READ_ONCE(bell->sleeper->mm) == current->mm ? -EAGAIN : -EPERM;
+}
+
+/* ---- arming ----------------------------------------------------------------------------- */
+
+#ifdef CONFIG_X86
+static void kipc_wake_barrier(void *unused)
+{
+	smp_mb();
+}
+
+/*
+ * Executes the mover's (F) for it. A CPU that runs user code of an address space has set its bit
+ * in mm_cpumask before, with a full barrier between the bit and the first instruction, and the
+ * bit stays while the address space is loaded there, lazily too; invalidating TLBs on x86 stands
+ * on the same promise. So of every CPU there is one of:
+ *
+ *   its bit is set         it executes a full barrier on our behalf, between (H) and (J): the
+ *                          mover's prod is visible to (J), or its (G) is still to come
+ *   it has left before     leaving is a full barrier: (J) sees what was published there
+ *   it comes later         entering is a full barrier, after our own: its (G) sees armed
+ */
+static void kipc_wake_fence_mover(struct kipc_bell *bell)
+{
+	struct mm_struct *mm = kipc_chan_grab_mm(bell->mover);
+
+	/* Nobody publishes; who comes next takes the channel's lock after us. */
+	if (!mm)
+		return;
+	on_each_cpu_mask(mm_cpumask(mm), kipc_wake_barrier, NULL, true);
+	mmdrop(mm);
+}
+#else
+static void kipc_wake_fence_mover(struct kipc_bell *bell)
+{
+}
+#endif
+
+/*
+ * (I) On our CPU, and on the mover's where it leaves out its own. Not before armed is set and not
+ * under queue.lock, whose holders have interrupts off. Not only when armed was clear before: the
+ * sleeper may have lowered hints.data_at since, and the mover must not judge by the old one.
+ */
+static void kipc_wake_fence(struct kipc_bell *bell)
+{
+	smp_mb(); /* (I) pairs with (F) */
+	if (READ_ONCE(bell->mover->ctrl->hints.fence) == KIPC_FENCE_PEER)
+		kipc_wake_fence_mover(bell);
+}
+
+/* (H) Under queue.lock. */
+static void kipc_wake_set_armed(struct kipc_bell *bell, u32 bit)
+{
+	u32 armed = bell->shared->armed;
+
+	if (!(armed & bit))
+		WRITE_ONCE(bell->shared->armed, armed | bit);
+}
+
+/* Under queue.lock: clears what nobody is left for. */
+static void kipc_wake_clear_armed(struct kipc_bell *bell, u32 bits)
+{
+	u32 armed = bell->shared->armed;
+	u32 left = armed & ~bits;
+
+	if (bell->parked)
+		left |= KIPC_ARMED_PARKED;
+	if (bell->always)
+		left |= KIPC_ARMED_POLLED;
+	if (left != armed)
+		WRITE_ONCE(bell->shared->armed, left);
+}
+
+static void kipc_wake_arm(struct kipc_bell *bell, u32 bit)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&bell->queue.lock, flags);
+	kipc_wake_set_armed(bell, bit);
+	spin_unlock_irqrestore(&bell->queue.lock, flags);
+	kipc_wake_fence(bell);
+}
+
+/* ---- sleeping --------------------------------------------------------------------------- */
+
+/*
+ * Called under queue.lock by whoever rings. A thread that the position does not concern stays.
+ * One that is woken leaves the queue here, so that the mover sees "not armed" at once instead of
+ * when the thread has got a CPU.
+ */
+static int kipc_wake_callback(struct wait_queue_entry *entry, unsigned int mode, int flags,
+                              void *key)
+{
+	struct kipc_waiter *waiter = container_of(entry, struct kipc_waiter, entry);
+	struct kipc_bell *bell = waiter->bell;
+
+	if (key && !kipc_wake_due(bell, waiter->position) && !kipc_wake_over(bell))
+		return 0;
+	if (bell->here)
+		flags |= KIPC_COMPAT_WAKE_HERE;
+	if (!default_wake_function(entry, mode, flags, key))
+		return 0;
+	/* Once it is off the list its thread may return, and the waiter is gone. */
+	bell->parked--;
+	list_del_init_careful(&entry->entry);
+	return 1;
+}
+
+/* (H) and (I). */
+static void kipc_wake_enqueue(struct kipc_waiter *waiter)
+{
+	struct kipc_bell *bell = waiter->bell;
+	unsigned long flags;
+
+	spin_lock_irqsave(&bell->queue.lock, flags);
+	__add_wait_queue_entry_tail(&bell->queue, &waiter->entry);
+	bell->parked++;
+	kipc_wake_set_armed(bell, KIPC_ARMED_PARKED);
+	spin_unlock_irqrestore(&bell->queue.lock, flags);
+	kipc_wake_fence(bell);
+}
+
+static void kipc_wake_dequeue(struct kipc_waiter *waiter)
+{
+	struct kipc_bell *bell = waiter->bell;
+	unsigned long flags;
+
+	__set_current_state(TASK_RUNNING);
+	/* Pairs with list_del_init_careful() in the callback: empty means that it has finished. */
+	if (list_empty_careful(&waiter->entry.entry))
+		return;
+	spin_lock_irqsave(&bell->queue.lock, flags);
+	if (!list_empty(&waiter->entry.entry)) {
+		list_del_init(&waiter->entry.entry);
+		bell->parked--;
+		kipc_wake_clear_armed(bell, KIPC_ARMED_PARKED);
+	}
+	spin_unlock_irqrestore(&bell->queue.lock, flags);
+}
+
+static void kipc_wake_lie_down(struct kipc_waiter *waiter, struct kipc_bell *bell, u64 position)
+{
+	init_waitqueue_func_entry(&waiter->entry, kipc_wake_callback);
+	waiter->entry.private = current;
+	waiter->bell = bell;
+	waiter->position = position;
+	kipc_wake_enqueue(waiter);
+}
+
+/* Sleeps at most until the deadline; says whether that has passed. */
+static bool kipc_wake_schedule(s64 deadline)
+{
+	ktime_t expires = ns_to_ktime(deadline);
+
+	return !schedule_hrtimeout_range(deadline == KIPC_FOREVER ? NULL : &expires,
+	                                 current->timer_slack_ns, HRTIMER_MODE_ABS);
+}
+
+/* A woken thread is off the queue; where its wake-up turns out too early it lies down again. */
+static bool kipc_wake_is_off(struct kipc_waiter *waiter)
+{
+	return list_empty_careful(&waiter->entry.entry);
+}
+
+static int kipc_wake_sleep(struct kipc_waiter *waiter, s64 deadline)
+{
+	struct kipc_wake_counts *counts = &waiter->bell->sleeper->counts;
+	bool slept = false, late = false;
+	int rc;
+
+	for (;;) {
+		set_current_state(TASK_INTERRUPTIBLE | TASK_FREEZABLE);
+		rc = kipc_wake_verdict(waiter->bell, waiter->position);
+		if (rc != -EAGAIN)
+			break;
+		if (late || signal_pending(current)) {
+			rc = late ? -ETIMEDOUT : -ERESTARTSYS;
+			break;
+		}
+		if (kipc_wake_is_off(waiter)) {
+			__set_current_state(TASK_RUNNING);
+			kipc_wake_enqueue(waiter);
+			continue;
+		}
+		slept = true;
+		late = kipc_wake_schedule(deadline);
+	}
+	kipc_wake_dequeue(waiter);
+	atomic64_inc(slept ? &counts->waits : &counts->waits_met);
+	return rc;
+}
+
+int kipc_wake_wait(struct kipc_bell *bell, u64 position, s64 deadline)
+{
+	struct kipc_waiter waiter;
+	int rc = kipc_wake_verdict(bell, position);
+
+	if (rc != -EAGAIN) {
+		atomic64_inc(&bell->sleeper->counts.waits_met);
+		return rc;
+	}
+	kipc_wake_lie_down(&waiter, bell, position);
+	return kipc_wake_sleep(&waiter, deadline);
+}
+
+int kipc_wake_exchange(struct kipc_bell *ring, u32 hint, struct kipc_bell *bell, u64 position,
+                       s64 deadline)
+{
+	struct kipc_waiter waiter;
+
+	kipc_wake_lie_down(&waiter, bell, position);
+	kipc_wake_ring(ring, hint);
+	return kipc_wake_sleep(&waiter, deadline);
+}
+
+/* ---- waking ----------------------------------------------------------------------------- */
+
+/* One walk over the queue. Pollers hear the key; parked threads decide in their callback. Says
+ * whether anybody was there to hear it.
+ */
+static bool kipc_wake_walk(struct kipc_bell *bell, u32 hint, __poll_t key)
+{
+	void *poll_key = poll_to_key(key);
+	unsigned long flags;
+	unsigned int parked;
+	bool heard;
+
+	spin_lock_irqsave(&bell->queue.lock, flags);
+	parked = bell->parked;
+	heard = bell->shared->armed & KIPC_ARMED_POLLED;
+	bell->here = hint == KIPC_HINT_SAME_CPU && kipc_wake_has_here();
+	if (hint == KIPC_HINT_NONE)
+		__wake_up_locked_key(&bell->queue, TASK_NORMAL, poll_key);
+	else
+		__wake_up_locked_sync_key(&bell->queue, TASK_NORMAL, poll_key);
+	heard |= parked != bell->parked;
+	kipc_wake_clear_armed(bell, KIPC_ARMED_PARKED | KIPC_ARMED_POLLED);
+	spin_unlock_irqrestore(&bell->queue.lock, flags);
+
+	kill_fasync(&bell->sleeper->fasync, SIGIO, bell->key & EPOLLIN ? POLL_IN : POLL_OUT);
+	return heard;
+}
+
+void kipc_wake_ring(struct kipc_bell *bell, u32 hint)
+{
+	struct kipc_wake_counts *counts = &bell->mover->counts;
+
+	atomic64_inc(&counts->wakes);
+	if (!kipc_wake_walk(bell, hint, bell->key))
+		atomic64_inc(&counts->wakes_idle);
+}
+
+void kipc_wake_leave(struct kipc_bell *bell, u32 gone)
+{
+	struct kipc_ring_bell *shared = bell->shared;
+	__poll_t key = EPOLLRDHUP;
+	unsigned long flags;
+
+	if (gone & KIPC_GONE_DEAD)
+		key |= EPOLLHUP;
+	spin_lock_irqsave(&bell->queue.lock, flags);
+	/* After everything that was published: pairs with smp_rmb() in kipc_wake_verdict() here,
+	 * and with the load of gone in (J) elsewhere.
+	 */
+	smp_store_release(&shared->gone, shared->gone | gone);
+	spin_unlock_irqrestore(&bell->queue.lock, flags);
+
+	kipc_wake_walk(bell->other, KIPC_HINT_NONE, bell->other->key | key);
+	kipc_wake_walk(bell, KIPC_HINT_NONE, bell->key | key);
+}
+
+/* Without a key the callback wakes whoever is parked. */
+void kipc_wake_shake(struct kipc_bell *bell)
+{
+	kipc_wake_walk(bell, KIPC_HINT_NONE, 0);
+}
+
+void kipc_wake_always(struct kipc_bell *bell, bool always)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&bell->queue.lock, flags);
+	bell->always = always;
+	spin_unlock_irqrestore(&bell->queue.lock, flags);
+	if (always)
+		kipc_wake_arm(bell, KIPC_ARMED_POLLED);
+}
+
+/* ---- polling ---------------------------------------------------------------------------- */
+
+static bool kipc_wake_readable(const struct kipc_end *end)
+{
+	return READ_ONCE(*end->data->position) != READ_ONCE(end->ctrl->cons.pos);
+}
+
+static bool kipc_wake_writable(const struct kipc_end *end)
+{
+	return kipc_wake_due(end->space, READ_ONCE(end->ctrl->hints.space_at));
+}
+
+static __poll_t kipc_wake_ready(const struct kipc_end *end)
+{
+	u32 in_gone = READ_ONCE(end->data->other->shared->gone);
+	u32 out_gone = READ_ONCE(end->space->other->shared->gone);
+	__poll_t ready = 0;
+
+	if (in_gone || kipc_wake_readable(end))
+		ready |= EPOLLIN | EPOLLRDNORM;
+	if (out_gone || kipc_wake_writable(end))
+		ready |= EPOLLOUT | EPOLLWRNORM;
+	if (in_gone)
+		ready |= EPOLLRDHUP;
+	if (READ_ONCE(end->state) == KIPC_END_DEAD ||
+	    READ_ONCE(kipc_chan_peer(end)->state) == KIPC_END_DEAD)
+		ready |= EPOLLHUP;
+	return ready;
+}
+
+/*
+ * Arms whatever it finds: who polls by edges is not asked again before the next ring, and a poll
+ * that is repeated at delivery (epoll, io_uring) arms for the next time. poll_wait() is no barrier
+ * then; the fence in kipc_wake_arm() is ours.
+ */
+__poll_t kipc_wake_poll(struct kipc_end *end, struct file *file, poll_table *table)
+{
+	struct kipc_bell *bells[] = { end->data, end->space };
+	__poll_t wanted = poll_requested_events(table);
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(bells); i++) {
+		poll_wait(file, &bells[i]->queue, table);
+		if (wanted & bells[i]->key) {
+			atomic64_inc(&end->counts.polls);
+			kipc_wake_arm(bells[i], KIPC_ARMED_POLLED);
+		}
+	}
+	return kipc_wake_ready(end);
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * wake.h - bells: sleeping until a position is reached, and ending that sleep
+ */
+#ifndef KIPC_WAKE_H
+#define KIPC_WAKE_H
+
+#include <linux/poll.h>
+#include <linux/types.h>
+#include <linux/wait.h>
+
+#include "main.h"
+
+struct file;
+struct kipc_end;
+
+/* Where one end sleeps until another end moves. The pointers do not change; the rest is protected
+ * by queue.lock.
+ */
+struct kipc_bell {
+	wait_queue_head_t queue;       /* parked threads (kipc_waiter) and pollers */
+	struct kipc_ring_bell *shared; /* armed, gone: what both sides see */
+	struct kipc_end *sleeper;
+	struct kipc_end *mover;
+	const u64 *position;     /* the mover's word in its control area: hostile */
+	struct kipc_bell *other; /* of the same ring: the mover sleeps there */
+	__poll_t key;            /* what a poller of this bell asks for */
+
+	unsigned int parked; /* threads in the queue */
+	bool here;           /* wake on the waker's CPU, for the walk under way */
+	bool always;         /* stays armed: somebody wants SIGIO */
+};
+
+struct kipc_wake_counts {
+	atomic64_t waits;
+	atomic64_t waits_met;
+	atomic64_t wakes;
+	atomic64_t wakes_idle;
+	atomic64_t polls;
+};
+
+void kipc_wake_init(struct kipc_bell *bell);
+
+/* Sleeps until the position is reached (0), the other side is gone (-EPIPE), the caller does not
+ * own the sleeping end any more (-EPERM), the deadline passes (-ETIMEDOUT) or a signal comes
+ * (-ERESTARTSYS).
+ */
+int kipc_wake_wait(struct kipc_bell *bell, u64 position, s64 deadline);
+
+/* Wakes whom the position concerns, and every poller. */
+void kipc_wake_ring(struct kipc_bell *bell, u32 hint);
+
+/* Lies down at one bell, rings another, and sleeps. */
+int kipc_wake_exchange(struct kipc_bell *ring, u32 hint, struct kipc_bell *bell, u64 position,
+                       s64 deadline);
+
+/* Whoever sleeps here will never look again: tells the other side. */
+void kipc_wake_leave(struct kipc_bell *bell, u32 gone);
+
+/* Ends every sleep of this end without a reason, to have its sleepers look around. */
+void kipc_wake_shake(struct kipc_bell *bell);
+
+/* SIGIO wants to hear everything. */
+void kipc_wake_always(struct kipc_bell *bell, bool always);
+
+__poll_t kipc_wake_poll(struct kipc_end *end, struct file *file, poll_table *table);
+
+/* Does the kernel do what KIPC_HINT_SAME_CPU and KIPC_FENCE_PEER ask for? */
+u64 kipc_wake_features(void);
+
+#endif /* KIPC_WAKE_H */
