@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: MIT
+/* main.c - the command line of kipc-bench */
+#include <argp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "json.h"
+#include "machine.h"
+#include "progress.h"
+#include "run.h"
+
+#define SIZES_MAX 16
+#define FULL_S    480
+#define QUICK_S   35
+
+extern const char *kipc_extra_options;
+
+enum { KEY_REPS = 256, KEY_MS, KEY_SIZES, KEY_CPUS, KEY_LIST, KEY_KIPC, KEY_BUDGET, KEY_COMMIT };
+
+struct arguments {
+	struct plan_options plan;
+	size_t sizes[SIZES_MAX];
+	const char *json;
+	const char *commit;
+	unsigned int budget_s;
+	int cpu[2];
+	bool cpus_given;
+	bool list;
+};
+
+static const struct argp_option options[] = {
+	{ "quick", 'q', NULL, 0, "Fewer sizes, shorter and fewer repetitions (35 s)", 0 },
+	{ "only", 'o', "PATTERNS", 0, "Only transports that match, for example shm,stock:unix*",
+	  0 },
+	{ "sizes", KEY_SIZES, "LIST", 0, "Message sizes in bytes, for example 8,64,4K,1M", 0 },
+	{ "reps", KEY_REPS, "N", 0, "Quiet repetitions wanted of each figure (1 to 12)", 0 },
+	{ "ms", KEY_MS, "N", 0, "Length of one repetition in milliseconds", 0 },
+	{ "budget", KEY_BUDGET, "S", 0, "Seconds after which no repetition is begun", 0 },
+	{ "cpus", KEY_CPUS, "A,B", 0, "The two CPUs to run on", 0 },
+	{ "kipc", KEY_KIPC, "OPTIONS", 0, "URI options of libkipc's channels, as in align=64", 0 },
+	{ "json", 'j', "FILE", 0, "Write the results there (default: bench.json)", 0 },
+	{ "commit", KEY_COMMIT, "NAME", 0, "What was built, for the record", 0 },
+	{ "list", KEY_LIST, NULL, 0, "Print what would be measured, and end", 0 },
+	{ NULL, 0, NULL, 0, NULL, 0 },
+};
+
+static unsigned long parse_number(struct argp_state *state, const char *what, const char *text,
+                                  unsigned long low, unsigned long high)
+{
+	char *end;
+	unsigned long v = strtoul(text, &end, 10);
+
+	if (end != text && *end == 'K')
+		v <<= 10, end++;
+	else if (end != text && *end == 'M')
+		v <<= 20, end++;
+	if (end == text || *end || v < low || v > high || *text == '-')
+		argp_error(state, "%s: %s: not a number from %lu to %lu", what, text, low, high);
+	return v;
+}
+
+static void parse_sizes(struct argp_state *state, char *list)
+{
+	struct arguments *a = state->input;
+	char *item;
+
+	while ((item = strsep(&list, ","))) {
+		if (a->plan.n_sizes == SIZES_MAX)
+			argp_error(state, "sizes: more than %d", SIZES_MAX);
+		a->sizes[a->plan.n_sizes++] =
+			parse_number(state, "sizes", item, BENCH_MSG_MIN, 64 << 20);
+	}
+	a->plan.sizes = a->sizes;
+}
+
+static void parse_cpus(struct argp_state *state, const char *text)
+{
+	struct arguments *a = state->input;
+	int n = 0;
+
+	if (sscanf(text, "%d,%d%n", &a->cpu[0], &a->cpu[1], &n) != 2 || text[n] || a->cpu[0] < 0 ||
+	    a->cpu[1] < 0 || a->cpu[0] >= 1024 || a->cpu[1] >= 1024)
+		argp_error(state, "cpus: %s: not two numbers of CPUs", text);
+	a->cpus_given = true;
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct arguments *a = state->input;
+
+	if (key == 'q')
+		a->plan.quick = true;
+	else if (key == 'o')
+		a->plan.only = arg;
+	else if (key == 'j')
+		a->json = arg;
+	else if (key == KEY_SIZES)
+		parse_sizes(state, arg);
+	else if (key == KEY_REPS)
+		a->plan.reps = parse_number(state, "reps", arg, 1, REPS_MAX);
+	else if (key == KEY_MS)
+		a->plan.ms = parse_number(state, "ms", arg, 1, 60000);
+	else if (key == KEY_BUDGET)
+		a->budget_s = parse_number(state, "budget", arg, 1, 86400);
+	else if (key == KEY_CPUS)
+		parse_cpus(state, arg);
+	else if (key == KEY_KIPC)
+		kipc_extra_options = arg;
+	else if (key == KEY_COMMIT)
+		a->commit = arg;
+	else if (key == KEY_LIST)
+		a->list = true;
+	else
+		return ARGP_ERR_UNKNOWN;
+	return 0;
+}
+
+static const struct argp argp = {
+	.options = options,
+	.parser = parse,
+	.doc = "Measures libkipc's transports, every stock mechanism of the system and the limits of "
+	       "the hardware in one run, and writes the figures as JSON.",
+};
+
+static void list(const struct plan *plan)
+{
+	for (unsigned int i = 0; i < plan->tasks; i++) {
+		const struct task *t = &plan->task[i];
+		const struct cell *c = &t->cell;
+
+		printf("%-9s %-22s %-8s %-4s %-7s batch %-2u %8s  %u x %u ms%s%s\n", c->bench->name,
+		       c->mech->name, wait_names[c->wait], cpus_names[c->cpus],
+		       variant_names[c->variant], c->batch, progress_size(c->size), t->reps, c->ms,
+		       t->skipped[0] ? "  skipped: " : "", t->skipped);
+	}
+}
+
+/* The command as it could be given again. */
+static void join_words(char *text, size_t size, int argc, char **argv)
+{
+	size_t at = 0;
+
+	text[0] = '\0';
+	for (int i = 0; i < argc && at < size; i++)
+		at += snprintf(text + at, size - at, "%s%s", i ? " " : "", argv[i]);
+}
+
+static int complain(const char *what, int err)
+{
+	fprintf(stderr, "kipc: bench: %s: %s\n", what, strerror(-err));
+	return 1;
+}
+
+int main(int argc, char **argv)
+{
+	struct arguments a = { .json = "bench.json", .commit = "unknown" };
+	char command[512];
+	struct json_extra extra = { .command = command };
+	struct plan plan;
+	struct run run = { .plan = &plan };
+	int r;
+
+	join_words(command, sizeof(command), argc, argv);
+	argp_parse(&argp, argc, argv, 0, NULL, &a);
+	a.plan.two_cpus = machine_choose_cpus(run.cpu);
+	if (a.cpus_given) {
+		memcpy(run.cpu, a.cpu, sizeof(run.cpu));
+		a.plan.two_cpus = a.cpu[0] != a.cpu[1];
+	}
+	r = plan_make(&plan, &a.plan);
+	if (r < 0)
+		return complain("plan", r);
+	if (!plan.tasks)
+		return complain(a.plan.only, -ENOENT);
+	if (a.list) {
+		list(&plan);
+		return 0;
+	}
+	clock_calibrate();
+	run.two_cpus = a.plan.two_cpus;
+	run.budget_s = a.budget_s ? a.budget_s : a.plan.quick ? QUICK_S : FULL_S;
+	r = run_plan(&run);
+	if (r < 0)
+		return complain("cannot begin", r);
+	extra.commit = a.commit;
+	extra.quick = a.plan.quick;
+	r = json_write(a.json, &run, &extra);
+	return r < 0 ? complain(a.json, r) : 0;
+}

@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: MIT
+/* plan.c - which cells are taken, how long and how often; see plan.h */
+#include "plan.h"
+
+#include <fnmatch.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SPIN     BIT(WAIT_SPIN)
+#define BLOCK    BIT(WAIT_BLOCK)
+#define ADAPTIVE BIT(WAIT_ADAPTIVE)
+#define SAME     BIT(CPUS_SAME)
+#define TWO      BIT(CPUS_TWO)
+#define COPY     BIT(VARIANT_COPY)
+#define INPLACE  BIT(VARIANT_INPLACE)
+
+#define K 1024
+
+/* Lists end with 0. */
+static const size_t trip_sizes[] = { 8, 40, 64, K, 4 * K, 64 * K, 1024 * K, 0 };
+static const size_t stream_sizes[] = { 8, 64, K, 4 * K, 64 * K, 1024 * K, 0 };
+static const size_t batch_sizes[] = { 8, 64, K, 4 * K, 0 };
+static const size_t few_sizes[] = { 40, 64, 4 * K, 64 * K, 1024 * K, 0 };
+static const size_t copy_sizes[] = { K, 4 * K, 64 * K, 1024 * K, 0 };
+static const size_t quick_sizes[] = { 40, 64, 4 * K, 0 };
+static const size_t quick_stream[] = { 64, 4 * K, 64 * K, 0 };
+static const size_t just_64[] = { 64, 0 };
+static const size_t just_8[] = { 8, 0 };
+
+static const unsigned int one[] = { 1, 0 };
+static const unsigned int batch_32[] = { 32, 0 };
+
+/* One line: the cells of all combinations. skip: they are listed, with this reason. */
+struct sweep {
+	const char *mech; /* pattern */
+	const struct bench *bench;
+	unsigned int waits, cpus, variants;
+	const unsigned int *batches;
+	const size_t *sizes;
+	unsigned int ms, reps;
+	const char *skip;
+};
+
+static const char busy_same[] =
+	"busy-polling for a peer that waits for the same CPU measures the scheduler's time slice";
+
+/* clang-format off */
+static const struct sweep full_plan[] = {
+	{ "limit:*line*",     &bench_roundtrip, SPIN, TWO, COPY, one, just_8, 60, 5, NULL },
+	{ "limit:syscall",    &bench_roundtrip, SPIN, SAME, COPY, one, just_8, 40, 3, NULL },
+	{ "kipc:*",           &bench_roundtrip, SPIN, TWO, COPY | INPLACE, one, trip_sizes, 60, 5, NULL },
+	{ "kipc:*",           &bench_roundtrip, BLOCK | ADAPTIVE, TWO, COPY, one, trip_sizes, 60, 4, NULL },
+	{ "kipc:*",           &bench_roundtrip, BLOCK, SAME, COPY, one, trip_sizes, 60, 4, NULL },
+	{ "kipc:*",           &bench_roundtrip, ADAPTIVE, SAME, COPY, one, few_sizes, 60, 3, NULL },
+	{ "kipc:*",           &bench_roundtrip, BLOCK | ADAPTIVE, TWO, INPLACE, one, few_sizes, 60, 3, NULL },
+	{ "kipc:*",           &bench_roundtrip, BLOCK, SAME, INPLACE, one, few_sizes, 60, 3, NULL },
+	{ "kipc:*",           &bench_roundtrip, SPIN, SAME, COPY, one, just_64, 60, 3, busy_same },
+	{ "stock:*",          &bench_roundtrip, SPIN | BLOCK, TWO, COPY, one, trip_sizes, 60, 3, NULL },
+	{ "stock:*",          &bench_roundtrip, BLOCK, SAME, COPY, one, trip_sizes, 60, 4, NULL },
+	{ "stock:*",          &bench_roundtrip, SPIN, SAME, COPY, one, just_64, 60, 3, busy_same },
+	{ "limit:slot-stream", &bench_stream,   SPIN, TWO, COPY, one, just_64, 60, 5, NULL },
+	{ "limit:copy",       &bench_stream,    SPIN, TWO, COPY, one, copy_sizes, 60, 5, NULL },
+	{ "limit:memcpy",     &bench_stream,    SPIN, SAME, COPY, one, stream_sizes, 40, 3, NULL },
+	{ "kipc:*",           &bench_stream,    SPIN, TWO, COPY | INPLACE, one, stream_sizes, 60, 5, NULL },
+	{ "kipc:*",           &bench_stream,    SPIN, TWO, COPY | INPLACE, batch_32, batch_sizes, 60, 5, NULL },
+	{ "kipc:*",           &bench_stream,    BLOCK | ADAPTIVE, TWO, COPY, one, stream_sizes, 60, 3, NULL },
+	{ "kipc:*",           &bench_stream,    BLOCK | ADAPTIVE, TWO, COPY, batch_32, batch_sizes, 60, 3, NULL },
+	{ "kipc:*",           &bench_stream,    BLOCK, SAME, COPY, one, stream_sizes, 60, 3, NULL },
+	{ "kipc:*",           &bench_stream,    BLOCK, SAME, COPY, batch_32, batch_sizes, 60, 3, NULL },
+	{ "kipc:*",           &bench_stream,    SPIN, SAME, COPY, one, just_64, 60, 3, busy_same },
+	{ "stock:*",          &bench_stream,    SPIN | BLOCK, TWO, COPY, one, stream_sizes, 60, 3, NULL },
+	{ "stock:*",          &bench_stream,    BLOCK, SAME, COPY, one, stream_sizes, 60, 3, NULL },
+	{ "stock:*",          &bench_stream,    SPIN, SAME, COPY, one, just_64, 60, 3, busy_same },
+	{ "kipc:*",           &bench_idle,      BLOCK | ADAPTIVE, TWO, COPY, one, just_64, 250, 2, NULL },
+	{ "stock:*",          &bench_idle,      BLOCK, TWO, COPY, one, just_64, 250, 1, NULL },
+	{ NULL, NULL, 0, 0, 0, NULL, NULL, 0, 0, NULL },
+};
+
+static const struct sweep quick_plan[] = {
+	{ "limit:*line*",     &bench_roundtrip, SPIN, TWO, COPY, one, just_8, 20, 3, NULL },
+	{ "limit:syscall",    &bench_roundtrip, SPIN, SAME, COPY, one, just_8, 10, 2, NULL },
+	{ "kipc:*",           &bench_roundtrip, SPIN, TWO, COPY | INPLACE, one, quick_sizes, 20, 3, NULL },
+	{ "kipc:*",           &bench_roundtrip, BLOCK | ADAPTIVE, TWO, COPY, one, quick_sizes, 20, 2, NULL },
+	{ "kipc:*",           &bench_roundtrip, BLOCK, SAME, COPY, one, quick_sizes, 20, 3, NULL },
+	{ "stock:*",          &bench_roundtrip, SPIN | BLOCK, TWO, COPY, one, quick_sizes, 20, 2, NULL },
+	{ "stock:*",          &bench_roundtrip, BLOCK, SAME, COPY, one, quick_sizes, 20, 2, NULL },
+	{ "limit:slot-stream", &bench_stream,   SPIN, TWO, COPY, one, just_64, 20, 3, NULL },
+	{ "limit:copy",       &bench_stream,    SPIN, TWO, COPY, one, copy_sizes, 20, 2, NULL },
+	{ "limit:memcpy",     &bench_stream,    SPIN, SAME, COPY, one, quick_stream, 10, 2, NULL },
+	{ "kipc:*",           &bench_stream,    SPIN, TWO, COPY | INPLACE, one, quick_stream, 20, 3, NULL },
+	{ "kipc:*",           &bench_stream,    SPIN, TWO, COPY | INPLACE, batch_32, just_64, 20, 3, NULL },
+	{ "kipc:*",           &bench_stream,    BLOCK | ADAPTIVE, TWO, COPY, one, quick_stream, 20, 2, NULL },
+	{ "stock:*",          &bench_stream,    SPIN | BLOCK, TWO, COPY, one, quick_stream, 20, 2, NULL },
+	{ "kipc:*",           &bench_idle,      BLOCK | ADAPTIVE, TWO, COPY, one, just_64, 100, 1, NULL },
+	{ NULL, NULL, 0, 0, 0, NULL, NULL, 0, 0, NULL },
+};
+/* clang-format on */
+
+static bool wanted(const char *name, const struct sweep *w, const struct plan_options *o)
+{
+	char pattern[128];
+
+	if (fnmatch(w->mech, name, 0) != 0)
+		return false;
+	if (!o->only)
+		return true;
+	snprintf(pattern, sizeof(pattern), "*%s*", o->only);
+	return fnmatch(pattern, name, 0) == 0;
+}
+
+/* A list of several patterns is separated by commas. */
+static bool selected(const char *name, const struct sweep *w, const struct plan_options *o)
+{
+	struct plan_options part = *o;
+	char list[256], *rest = list, *item;
+
+	if (!o->only)
+		return wanted(name, w, o);
+	snprintf(list, sizeof(list), "%s", o->only);
+	while ((item = strsep(&rest, ","))) {
+		part.only = item;
+		if (*item && wanted(name, w, &part))
+			return true;
+	}
+	return false;
+}
+
+static void find_obstacle(struct task *t, const struct sweep *w, const struct plan_options *o)
+{
+	const struct mech *m = t->cell.mech;
+	const char *why = w->skip;
+
+	if (!why && !(m->waits & BIT(t->cell.wait)))
+		why = t->cell.wait == WAIT_SPIN
+		              ? "it only wakes: with nobody asleep it is plain shared memory"
+		              : "it cannot block";
+	if (!why && t->cell.cpus == CPUS_TWO && !o->two_cpus)
+		why = "this process may run on one CPU only";
+	if (!why && m->max_size && t->cell.size > m->max_size)
+		why = m->max_why;
+	if (why)
+		snprintf(t->skipped, sizeof(t->skipped), "%s", why);
+}
+
+static int add(struct plan *plan, const struct cell *cell, const struct sweep *w,
+               const struct plan_options *o)
+{
+	struct task *t = realloc(plan->task, (plan->tasks + 1) * sizeof(*t));
+
+	if (!t)
+		return -ENOMEM;
+	plan->task = t;
+	t += plan->tasks++;
+	memset(t, 0, sizeof(*t));
+	t->cell = *cell;
+	t->cell.ms = o->ms ? o->ms : w->ms;
+	t->reps = o->reps ? o->reps : w->reps;
+	if (t->reps > REPS_MAX)
+		t->reps = REPS_MAX;
+	if (cell->mech->own_bench)
+		t->cell.bench = cell->mech->own_bench;
+	find_obstacle(t, w, o);
+	return 0;
+}
+
+/* Every wait mode and CPU mode of the sweep for one mechanism, size, variant and batch. */
+static int add_modes(struct plan *plan, struct cell *cell, const struct sweep *w,
+                     const struct plan_options *o)
+{
+	for (cell->wait = 0; cell->wait < WAIT_MODES; cell->wait++) {
+		for (cell->cpus = 0; cell->cpus < CPUS_MODES; cell->cpus++) {
+			if (!(w->waits & BIT(cell->wait)) || !(w->cpus & BIT(cell->cpus)))
+				continue;
+			if (add(plan, cell, w, o) < 0)
+				return -ENOMEM;
+		}
+	}
+	return 0;
+}
+
+static int add_sizes(struct plan *plan, struct cell *cell, const struct sweep *w,
+                     const struct plan_options *o)
+{
+	bool given = o->sizes && w->sizes != just_8;
+
+	for (unsigned int i = 0; given ? i < o->n_sizes : w->sizes[i] != 0; i++) {
+		cell->size = given ? o->sizes[i] : w->sizes[i];
+		if (add_modes(plan, cell, w, o) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int add_sweep(struct plan *plan, const struct sweep *w, const struct plan_options *o)
+{
+	struct cell cell = { .bench = w->bench };
+
+	for (const struct mech *const *m = mechs; *m; m++) {
+		if (!selected((*m)->name, w, o))
+			continue;
+		cell.mech = *m;
+		for (cell.variant = 0; cell.variant < VARIANT_MODES; cell.variant++) {
+			if (!(w->variants & BIT(cell.variant)))
+				continue;
+			for (const unsigned int *b = w->batches; *b; b++) {
+				cell.batch = *b;
+				if (add_sizes(plan, &cell, w, o) < 0)
+					return -ENOMEM;
+			}
+		}
+	}
+	return 0;
+}
+
+/* What is compared with each other is taken one after the other: benchmark, CPUs, wait, size. */
+static int compare(const void *a, const void *b)
+{
+	const struct cell *x = &((const struct task *)a)->cell,
+			  *y = &((const struct task *)b)->cell;
+	int r = strcmp(x->bench->name, y->bench->name);
+
+	if (!r)
+		r = (int)y->cpus - (int)x->cpus;
+	if (!r)
+		r = (x->size > y->size) - (x->size < y->size);
+	if (!r)
+		r = (int)x->wait - (int)y->wait;
+	if (!r && x->mech != y->mech)
+		r = strcmp(x->mech->name, y->mech->name);
+	if (!r)
+		r = (int)x->variant - (int)y->variant;
+	return r ? r : (int)x->batch - (int)y->batch;
+}
+
+int plan_make(struct plan *plan, const struct plan_options *o)
+{
+	const struct sweep *w = o->quick ? quick_plan : full_plan;
+
+	*plan = (struct plan){ 0 };
+	for (; w->mech; w++) {
+		if (add_sweep(plan, w, o) < 0)
+			return -ENOMEM;
+	}
+	if (plan->tasks)
+		qsort(plan->task, plan->tasks, sizeof(*plan->task), compare);
+	return 0;
+}
