@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * dev.c - /dev/kipc and the endpoint files
- *
- * Each call is a row of a table: number, handler, size of its struct. The dispatcher brings the
- * struct in; handlers judge its contents, do the work, and send it back where something came out.
+ * dev.c - /dev/kipc, and how calls are dispatched
  */
 #include <linux/anon_inodes.h>
 #include <linux/compat.h>
@@ -12,45 +9,17 @@
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 #include <linux/nodemask.h>
-#include <linux/pid_namespace.h>
-#include <linux/seq_file.h>
 #include <linux/uaccess.h>
 
 #include "chan.h"
+#include "dev.h"
+#include "end.h"
 #include "main.h"
 #include "quota.h"
 
-union kipc_dev_arg {
-	struct kipc_ioc_info info;
-	struct kipc_ioc_create create;
-	struct kipc_ioc_attach attach;
-	struct kipc_ioc_self self;
-	struct kipc_ioc_wait wait;
-	struct kipc_ioc_wake wake;
-	struct kipc_ioc_xchg xchg;
-	struct kipc_ioc_shutdown shutdown;
-	struct kipc_ioc_peer peer;
-	struct kipc_ioc_stat stat;
-};
+/* ---- dispatching ------------------------------------------------------------------------ */
 
-/* A call under way. */
-struct kipc_dev_call {
-	struct file *file;
-	void __user *user;
-	size_t bytes; /* of the struct, as far as both sides know it */
-	union kipc_dev_arg arg;
-};
-
-/* A row of a table of calls. bytes is 0 where there is no struct, else that of its first published
- * version, which is the only one so far.
- */
-struct kipc_dev_row {
-	unsigned int cmd;
-	size_t bytes;
-	long (*handle)(struct kipc_dev_call *call);
-};
-
-static long kipc_dev_reply(struct kipc_dev_call *call)
+long kipc_dev_reply(struct kipc_dev_call *call)
 {
 	return copy_to_user(call->user, &call->arg, call->bytes) ? -EFAULT : 0;
 }
@@ -69,8 +38,8 @@ static long kipc_dev_fetch(struct kipc_dev_call *call, const struct kipc_dev_row
 	return copy_struct_from_user(&call->arg, row->bytes, call->user, user_bytes);
 }
 
-static long kipc_dev_dispatch(const struct kipc_dev_row *rows, size_t nr_rows, struct file *file,
-                              unsigned int cmd, unsigned long user)
+long kipc_dev_dispatch(const struct kipc_dev_row *rows, size_t nr_rows, struct file *file,
+                       unsigned int cmd, unsigned long user)
 {
 	struct kipc_dev_call call = { .file = file, .user = (void __user *)user };
 	size_t i;
@@ -85,241 +54,7 @@ static long kipc_dev_dispatch(const struct kipc_dev_row *rows, size_t nr_rows, s
 	return rc ?: rows[i].handle(&call);
 }
 
-/* ---- endpoint: calls -------------------------------------------------------------------- */
-
-static struct kipc_end *kipc_dev_end(const struct kipc_dev_call *call)
-{
-	return call->file->private_data;
-}
-
-static long kipc_dev_self(struct kipc_dev_call *call)
-{
-	const struct kipc_end *end = kipc_dev_end(call);
-	struct kipc_ioc_self *arg = &call->arg.self;
-
-	arg->kind = end->chan->kind;
-	arg->end = end->index;
-	arg->nr_ends = KIPC_CHAN_ENDS;
-	arg->features = kipc_wake_features();
-	arg->status_bytes = PAGE_SIZE;
-	return kipc_dev_reply(call);
-}
-
-/* The bell at which the end waits on that side, when the ring is the one where it does. */
-static struct kipc_bell *kipc_dev_wait_bell(const struct kipc_end *end,
-                                            const struct kipc_ioc_wait *arg)
-{
-	unsigned int in = 1 - end->index, out = end->index;
-
-	if (arg->flags || (arg->deadline < 0 && arg->deadline != KIPC_FOREVER))
-		return NULL;
-	if (arg->side == KIPC_SIDE_DATA && arg->ring == in)
-		return end->data;
-	if (arg->side == KIPC_SIDE_SPACE && arg->ring == out)
-		return end->space;
-	return NULL;
-}
-
-/* The bell at which the peer waits on that side. */
-static struct kipc_bell *kipc_dev_wake_bell(const struct kipc_end *end,
-                                            const struct kipc_ioc_wake *arg)
-{
-	const struct kipc_end *peer = kipc_chan_peer(end);
-	unsigned int in = 1 - end->index, out = end->index;
-
-	if (arg->hint > KIPC_HINT_SAME_CPU)
-		return NULL;
-	if (arg->side == KIPC_SIDE_DATA && arg->ring == out)
-		return peer->data;
-	if (arg->side == KIPC_SIDE_SPACE && arg->ring == in)
-		return peer->space;
-	return NULL;
-}
-
-static long kipc_dev_wait(struct kipc_dev_call *call)
-{
-	const struct kipc_ioc_wait *arg = &call->arg.wait;
-	struct kipc_end *end = kipc_dev_end(call);
-	struct kipc_bell *bell = kipc_dev_wait_bell(end, arg);
-	long rc;
-
-	if (!bell)
-		return -EINVAL;
-	rc = kipc_chan_check_owner(end);
-	return rc ?: kipc_wake_wait(bell, arg->position, arg->deadline);
-}
-
-static long kipc_dev_wake(struct kipc_dev_call *call)
-{
-	struct kipc_end *end = kipc_dev_end(call);
-	struct kipc_bell *bell = kipc_dev_wake_bell(end, &call->arg.wake);
-	long rc;
-
-	if (!bell)
-		return -EINVAL;
-	rc = kipc_chan_check_owner(end);
-	if (!rc)
-		kipc_wake_ring(bell, call->arg.wake.hint);
-	return rc;
-}
-
-static long kipc_dev_xchg(struct kipc_dev_call *call)
-{
-	const struct kipc_ioc_xchg *arg = &call->arg.xchg;
-	struct kipc_end *end = kipc_dev_end(call);
-	struct kipc_bell *ring = kipc_dev_wake_bell(end, &arg->wake);
-	struct kipc_bell *bell = kipc_dev_wait_bell(end, &arg->wait);
-	long rc;
-
-	if (arg->flags || arg->wake.size != sizeof(arg->wake) ||
-	    arg->wait.size != sizeof(arg->wait) || !ring || !bell)
-		return -EINVAL;
-	rc = kipc_chan_check_owner(end);
-	return rc
-	               ?: kipc_wake_exchange(ring, arg->wake.hint, bell, arg->wait.position,
-	                                     arg->wait.deadline);
-}
-
-/* A free end has no owner, so whoever holds its file may shut it. */
-static long kipc_dev_shutdown(struct kipc_dev_call *call)
-{
-	struct kipc_end *end = kipc_dev_end(call);
-	u32 dirs = call->arg.shutdown.dirs;
-	long rc = 0;
-
-	if (!dirs || (dirs & ~(KIPC_DIR_IN | KIPC_DIR_OUT)))
-		return -EINVAL;
-	if (READ_ONCE(end->state) != KIPC_END_FREE)
-		rc = kipc_chan_check_owner(end);
-	if (rc)
-		return rc;
-	if (dirs & KIPC_DIR_IN)
-		kipc_wake_leave(end->data, KIPC_GONE_SHUT);
-	if (dirs & KIPC_DIR_OUT)
-		kipc_wake_leave(end->space, KIPC_GONE_SHUT);
-	return 0;
-}
-
-static long kipc_dev_handover(struct kipc_dev_call *call)
-{
-	return kipc_chan_handover(kipc_dev_end(call));
-}
-
-static long kipc_dev_peer(struct kipc_dev_call *call)
-{
-	struct kipc_end *peer = kipc_chan_peer(kipc_dev_end(call));
-	struct kipc_ioc_peer *arg = &call->arg.peer;
-	struct pid *pid;
-	kuid_t uid;
-	kgid_t gid;
-
-	spin_lock(&peer->chan->lock);
-	arg->state = peer->state;
-	arg->generation = peer->generation;
-	pid = get_pid(peer->pid);
-	uid = peer->uid;
-	gid = peer->gid;
-	spin_unlock(&peer->chan->lock);
-
-	arg->pid = pid_nr_ns(pid, task_active_pid_ns(current));
-	arg->uid = from_kuid_munged(current_user_ns(), uid);
-	arg->gid = from_kgid_munged(current_user_ns(), gid);
-	arg->reserved = 0;
-	put_pid(pid);
-	return kipc_dev_reply(call);
-}
-
-static long kipc_dev_stat(struct kipc_dev_call *call)
-{
-	struct kipc_wake_counts *counts = &kipc_dev_end(call)->counts;
-	struct kipc_ioc_stat *arg = &call->arg.stat;
-
-	if (arg->reserved)
-		return -EINVAL;
-	arg->waits = atomic64_read(&counts->waits);
-	arg->waits_met = atomic64_read(&counts->waits_met);
-	arg->wakes = atomic64_read(&counts->wakes);
-	arg->wakes_idle = atomic64_read(&counts->wakes_idle);
-	arg->polls = atomic64_read(&counts->polls);
-	return kipc_dev_reply(call);
-}
-
-static const struct kipc_dev_row kipc_dev_end_rows[] = {
-	{ KIPC_IOC_WAIT, sizeof(struct kipc_ioc_wait), kipc_dev_wait },
-	{ KIPC_IOC_WAKE, sizeof(struct kipc_ioc_wake), kipc_dev_wake },
-	{ KIPC_IOC_XCHG, sizeof(struct kipc_ioc_xchg), kipc_dev_xchg },
-	{ KIPC_IOC_SELF, sizeof(struct kipc_ioc_self), kipc_dev_self },
-	{ KIPC_IOC_SHUTDOWN, sizeof(struct kipc_ioc_shutdown), kipc_dev_shutdown },
-	{ KIPC_IOC_HANDOVER, 0, kipc_dev_handover },
-	{ KIPC_IOC_PEER, sizeof(struct kipc_ioc_peer), kipc_dev_peer },
-	{ KIPC_IOC_STAT, sizeof(struct kipc_ioc_stat), kipc_dev_stat },
-};
-
-/* ---- endpoint: file --------------------------------------------------------------------- */
-
-static long kipc_dev_end_ioctl(struct file *file, unsigned int cmd, unsigned long user)
-{
-	return kipc_dev_dispatch(kipc_dev_end_rows, ARRAY_SIZE(kipc_dev_end_rows), file, cmd, user);
-}
-
-static __poll_t kipc_dev_end_poll(struct file *file, poll_table *table)
-{
-	return kipc_wake_poll(file->private_data, file, table);
-}
-
-static int kipc_dev_end_fasync(int fd, struct file *file, int on)
-{
-	struct kipc_end *end = file->private_data;
-	int rc = fasync_helper(fd, file, on, &end->fasync);
-
-	if (rc < 0)
-		return rc;
-	kipc_wake_always(end->data, on);
-	kipc_wake_always(end->space, on);
-	return 0;
-}
-
-/* No descriptor and no mapping is left, so the end is free or dead. A file without an end is one
- * that was never given away.
- */
-static int kipc_dev_end_release(struct inode *inode, struct file *file)
-{
-	struct kipc_end *end = file->private_data;
-
-	if (!end)
-		return 0;
-	kipc_chan_die(end, KIPC_GONE_DEAD | KIPC_GONE_CLOSED);
-	kipc_chan_put(end->chan);
-	return 0;
-}
-
-static void kipc_dev_end_show(struct seq_file *seq, struct file *file)
-{
-	struct kipc_end *end = file->private_data;
-
-	seq_printf(seq, "kipc-kind:\t%u\n", end->chan->kind);
-	seq_printf(seq, "kipc-end:\t%u\n", end->index);
-	seq_printf(seq, "kipc-state:\t%u\n", READ_ONCE(end->state));
-	seq_printf(seq, "kipc-generation:\t%u\n", READ_ONCE(end->generation));
-	seq_printf(seq, "kipc-name:\t%s\n", end->chan->name.text);
-	seq_printf(seq, "kipc-waits:\t%lld\n", atomic64_read(&end->counts.waits));
-	seq_printf(seq, "kipc-waits-met:\t%lld\n", atomic64_read(&end->counts.waits_met));
-	seq_printf(seq, "kipc-wakes:\t%lld\n", atomic64_read(&end->counts.wakes));
-	seq_printf(seq, "kipc-wakes-idle:\t%lld\n", atomic64_read(&end->counts.wakes_idle));
-	seq_printf(seq, "kipc-polls:\t%lld\n", atomic64_read(&end->counts.polls));
-}
-
-static const struct file_operations kipc_dev_end_fops = {
-	.owner = THIS_MODULE,
-	.llseek = noop_llseek,
-	.unlocked_ioctl = kipc_dev_end_ioctl,
-	.compat_ioctl = compat_ptr_ioctl,
-	.mmap = kipc_region_mmap,
-	.poll = kipc_dev_end_poll,
-	.fasync = kipc_dev_end_fasync,
-	.release = kipc_dev_end_release,
-	.show_fdinfo = kipc_dev_end_show,
-};
+/* ---- endpoint files to be --------------------------------------------------------------- */
 
 /* A descriptor and a file that wait for each other and for an end. */
 struct kipc_dev_slot {
@@ -332,7 +67,7 @@ static int kipc_dev_slot_open(struct kipc_dev_slot *slot)
 	slot->fd = get_unused_fd_flags(O_CLOEXEC);
 	if (slot->fd < 0)
 		return slot->fd;
-	slot->file = anon_inode_getfile("[kipc]", &kipc_dev_end_fops, NULL, O_RDWR | O_CLOEXEC);
+	slot->file = anon_inode_getfile("[kipc]", &kipc_end_fops, NULL, O_RDWR | O_CLOEXEC);
 	if (!IS_ERR(slot->file))
 		return 0;
 	put_unused_fd(slot->fd);

@@ -9,7 +9,7 @@
  *
  * OBJECTS
  *
- *     /dev/kipc file (dev.c)            endpoint file 0          endpoint file 1    (dev.c)
+ *     /dev/kipc file (dev.c)            endpoint file 0          endpoint file 1    (end.c)
  *        |  CREATE, ATTACH                    |                        |
  *        v                                    v                        v
  *     kipc_name ----------------------->  kipc_end 0 -- kipc_chan -- kipc_end 1     (chan.c)
