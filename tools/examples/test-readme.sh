@@ -1,0 +1,53 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# The program printed in README.md compiles as printed, runs and says what the
+# README says it says; then the two halves of hello, either one first.
+#
+#   BUILD=build CC=gcc tools/examples/test-readme.sh      (after make lib tools)
+set -eu
+
+cd "$(dirname "$0")/../.."
+build=${BUILD:-build}
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+
+fail() {
+	echo "kipc: test-readme: $*" >&2
+	exit 1
+}
+
+# The first block marked c, and the block after "prints:".
+awk '/^```c$/ { on = 1; next } /^```$/ { if (on) exit } on' README.md >"$dir/readme.c"
+awk '/prints:$/ { seen = 1 } seen && /^```$/ { if (on) exit; on = 1; next } on' README.md >"$dir/wanted"
+[ -s "$dir/readme.c" ] || fail 'README.md has no block marked c'
+[ -s "$dir/wanted" ] || fail 'README.md does not say what the example prints'
+lines=$(grep -c . "$dir/readme.c")
+[ "$lines" -le 25 ] || fail "the example has grown to $lines lines"
+
+# Flags of the build go last, for its sanitizers.
+${CC:-gcc} -Wall -Wextra -Werror -Ilib/include "$dir/readme.c" -o "$dir/readme" \
+	"$build/lib/libkipc.a" -lnuma -pthread ${README_CFLAGS:-}
+timeout 20 "$dir/readme" >"$dir/got" || fail "the example ended with $?"
+cmp -s "$dir/wanted" "$dir/got" ||
+	fail "the example printed '$(cat "$dir/got")', README.md says '$(cat "$dir/wanted")'"
+
+i=0
+while [ $i -lt 10 ]; do
+	i=$((i + 1))
+	echo "hello number $i"
+done >"$dir/wanted"
+name="readme-$$"
+
+hello() {
+	first=$1 second=$2
+	timeout 20 "$build/tools/examples/hello_$first" "shm://$name" >>"$dir/hello" &
+	timeout 20 "$build/tools/examples/hello_$second" "shm://$name" >>"$dir/hello" ||
+		fail "hello_$second ended with $?"
+	wait $! || fail "hello_$first ended with $?"
+	cmp -s "$dir/wanted" "$dir/hello" || fail "hello_recv printed '$(cat "$dir/hello")'"
+	rm "$dir/hello"
+}
+hello recv send
+hello send recv
+echo "3 passed, 0 failed, 0 skipped"
