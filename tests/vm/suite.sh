@@ -5,7 +5,7 @@
 #
 #   suite.sh 6.1|6.12 [name...]
 #
-# Loads the module, runs the programs that build/tests/vm-list names over it
+# Loads the module, OUTDIR/kipc.ko, runs the programs that build/tests/vm-list names over it
 # (lines "name path arguments..."; those given by name, or all), unloads it and
 # looks for what is left.  Prints a line per program.  In OUTDIR, "results"
 # gets a line "name passed failed skipped" for each, and NAME.log its output.
@@ -14,7 +14,7 @@ set -u
 series=$1
 shift
 out=/run/out
-module=build/kmod-$series/kipc.ko
+module=$out/kipc.ko
 list=build/tests/vm-list
 hold=build/tests/vm/hold
 limit=${KIPC_VM_LIMIT:-400}
@@ -81,12 +81,26 @@ load() {
 	insmod "$module" && [ -c /dev/kipc ] && admit_group
 }
 
+# A group that memory is charged to, so that what the module loses is missed
+# there and not by the whole machine.
+enter_group() {
+	local group=/sys/fs/cgroup/hold
+	echo +memory >/sys/fs/cgroup/cgroup.subtree_control
+	mkdir -p $group
+	echo 256M >$group/memory.max
+	echo $BASHPID >$group/cgroup.procs
+}
+
 # A process holds a channel, its control handle closed, until its input ends.
 refuses_in_use() {
 	local status=0 word holder
-	coproc HOLD { exec "$hold" 2>&1; }
+	coproc HOLD {
+		enter_group
+		exec "$hold" 2>&1
+	}
 	holder=$HOLD_PID
-	read -rt 60 -u "${HOLD[0]}" word
+	exec 7<&"${HOLD[0]}"	# bash closes its own when the process ends
+	read -rt 60 -u 7 word
 	if [ "$word" != ready ]; then
 		echo "hold: $word"
 		return 1
@@ -96,7 +110,12 @@ refuses_in_use() {
 		status=1
 	fi
 	exec {HOLD[1]}>&-
-	wait "$holder" || status=1
+	if ! wait "$holder"; then
+		echo 'the holder failed: the memory of closed channels does not come back'
+		cat <&7
+		status=1
+	fi
+	exec 7<&-
 	return $status
 }
 
@@ -133,6 +152,7 @@ run_list() {
 rm -f $out/results
 check load load
 [ -e /dev/kipc ] || exit 1
+check has-tests test -s "$list"
 run_list "$@"
 check rmmod-in-use refuses_in_use
 check rmmod unload

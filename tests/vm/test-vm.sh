@@ -35,14 +35,21 @@ step() {
 	add "$name" 1 0 0
 }
 
-# The machine wrote its results one by one: what it got done counts also when
+# A build during the run must not change the module under the machine.
+prepare_out() {
+	rm -rf "$vm/test-$1"
+	mkdir -p "$vm/test-$1"
+	cp "$top/build/kmod-$1/kipc.ko" "$vm/test-$1/"
+}
+
+# Two processors, each a NUMA node of its own, so that placement can be seen.
+# The machine writes its results one by one: what it got done counts also when
 # it died.
 run_suite() {
 	local series=$1 out=$vm/test-$1 line
 	shift
-	rm -rf "$out"
-	mkdir -p "$out"
-	"$here/run.sh" -k "$series" -t "${KIPC_VM_SECONDS:-900}" -o "$out" -- \
+	prepare_out "$series"
+	"$here/run.sh" -k "$series" -n 2 -c 2 -m 2000 -t "${KIPC_VM_SECONDS:-900}" -o "$out" -- \
 		tests/vm/suite.sh "$series" "$@"
 	while read -r line; do
 		# shellcheck disable=SC2086
