@@ -87,6 +87,14 @@ int kipc__lockfile_get(struct kipc__lockfile **out, int fd)
 	return r;
 }
 
+int kipc__lockfile_ref(struct kipc__lockfile *f)
+{
+	pthread_mutex_lock(&mutex);
+	f->refs++;
+	pthread_mutex_unlock(&mutex);
+	return 0;
+}
+
 void kipc__lockfile_put(struct kipc__lockfile *f)
 {
 	struct kipc__lockfile **at;

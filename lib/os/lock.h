@@ -21,6 +21,9 @@ struct kipc__lockfile;
 /* Join or make the entry of fd's inode. Takes fd over, in success and in failure. */
 int kipc__lockfile_get(struct kipc__lockfile **out, int fd);
 
+/* Join it once more. 0. */
+int kipc__lockfile_ref(struct kipc__lockfile *f);
+
 /* Leave it; the last one closes the descriptors. NULL is allowed. */
 void kipc__lockfile_put(struct kipc__lockfile *f);
 

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "region.h"
+#include "sys.h"
+
+#define SHM_DIR "/dev/shm"
+#define SEALS   (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
+
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 0x0008U
+#endif
+
+struct path {
+	char s[160];
+};
+
+static struct path region_path(const char *name)
+{
+	struct path p;
+
+	snprintf(p.s, sizeof(p.s), SHM_DIR "/kipc.%s", name);
+	return p;
+}
+
+/* The id is in it, so that a bell of a former region of this name is never taken for ours. */
+static struct path bell_path(const char *name, const __u64 id[2], unsigned end)
+{
+	struct path p;
+
+	snprintf(p.s, sizeof(p.s), SHM_DIR "/kipc.%s.%016llx%016llx.bell%u", name,
+	         id[0], id[1], end);
+	return p;
+}
+
+int kipc__region_name_check(const char *name)
+{
+	size_t len = strlen(name);
+
+	if (len >= KIPC__REGION_NAME_MAX)
+		return -ENAMETOOLONG;
+	if (len == 0 || name[0] == '.' ||
+	    strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-") !=
+	            len)
+		return -EINVAL;
+	return 0;
+}
+
+static int resize(int *fd, uint64_t bytes)
+{
+	int r;
+
+	if (ftruncate(*fd, (off_t)bytes) == 0)
+		return 0;
+	r = -errno;
+	kipc__fd_close(*fd);
+	return r;
+}
+
+int kipc__region_memfd(int *fd, uint64_t bytes)
+{
+	unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+
+	/* Kernels before 6.3 do not know NOEXEC_SEAL; without it the file is merely executable. */
+	*fd = memfd_create("kipc", flags | MFD_NOEXEC_SEAL);
+	if (*fd < 0 && errno == EINVAL)
+		*fd = memfd_create("kipc", flags);
+	return *fd < 0 ? -errno : resize(fd, bytes);
+}
+
+int kipc__region_nameless(int *fd, uint64_t bytes, mode_t mode)
+{
+	int r;
+
+	*fd = open(SHM_DIR, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (*fd < 0)
+		return -errno;
+	if (fchmod(*fd, mode) != 0) { /* the mode as asked for, not as the umask cuts it */
+		r = -errno;
+		kipc__fd_close(*fd);
+		return r;
+	}
+	return resize(fd, bytes);
+}
+
+int kipc__region_reserve(int fd, uint64_t bytes)
+{
+	while (fallocate(fd, 0, 0, (off_t)bytes) != 0)
+		if (errno != EINTR)
+			return -errno;
+	return 0;
+}
+
+int kipc__region_seal(int fd)
+{
+	return fcntl(fd, F_ADD_SEALS, SEALS) == 0 ? 0 : -errno;
+}
+
+bool kipc__region_sealed(int fd)
+{
+	int seals = fcntl(fd, F_GET_SEALS);
+
+	return seals >= 0 &&
+	       (seals & (F_SEAL_SHRINK | F_SEAL_GROW)) == (F_SEAL_SHRINK | F_SEAL_GROW);
+}
+
+int kipc__region_bytes(int fd, uint64_t *bytes)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) != 0)
+		return -errno;
+	*bytes = (uint64_t)st.st_size;
+	return 0;
+}
+
+int kipc__region_publish(int fd, const char *name)
+{
+	struct path to = region_path(name);
+	char from[40];
+
+	snprintf(from, sizeof(from), "/proc/self/fd/%d", fd);
+	return linkat(AT_FDCWD, from, AT_FDCWD, to.s, AT_SYMLINK_FOLLOW) == 0 ? 0 : -errno;
+}
+
+int kipc__region_open(int *fd, const char *name)
+{
+	struct path p = region_path(name);
+	struct stat st;
+
+	*fd = open(p.s, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	if (*fd < 0)
+		return errno == ELOOP || errno == ENXIO || errno == EISDIR ? -EBADMSG : -errno;
+	if (fstat(*fd, &st) == 0 && S_ISREG(st.st_mode))
+		return 0;
+	kipc__fd_close(*fd);
+	return -EBADMSG;
+}
+
+bool kipc__region_is(int fd, const char *name)
+{
+	struct path p = region_path(name);
+	struct stat a, b;
+
+	return fstat(fd, &a) == 0 && lstat(p.s, &b) == 0 && a.st_dev == b.st_dev &&
+	       a.st_ino == b.st_ino;
+}
+
+void kipc__region_unlink(const char *name)
+{
+	struct path p = region_path(name);
+
+	(void)unlink(p.s);
+}
+
+int kipc__region_bell(int *fd, const char *name, const __u64 id[2], unsigned end, bool make,
+                      mode_t mode)
+{
+	struct path p = bell_path(name, id, end);
+	struct stat st;
+	int r;
+
+	if (make && mkfifo(p.s, 0600) != 0 && errno != EEXIST)
+		return -errno;
+	*fd = open(p.s, (make ? O_RDWR : O_WRONLY) | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
+	if (*fd < 0)
+		return -errno;
+	if (fstat(*fd, &st) == 0 && S_ISFIFO(st.st_mode) && (!make || fchmod(*fd, mode) == 0))
+		return 0;
+	r = -EBADMSG;
+	kipc__fd_close(*fd);
+	return r;
+}
+
+void kipc__region_bell_unlink(const char *name, const __u64 id[2], unsigned end)
+{
+	struct path p = bell_path(name, id, end);
+
+	(void)unlink(p.s);
+}
+
+int kipc__region_probe(void)
+{
+	return access(SHM_DIR, W_OK | X_OK) == 0 ? 0 : -errno;
+}

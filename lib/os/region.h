@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * region.h - the files behind shared memory
+ *
+ * Anonymous: a memfd, sealed against shrinking and growing. Named: a file in /dev/shm that gets its
+ * name only when it is complete. Both have all of their memory reserved, so that a full /dev/shm is
+ * an error at creation and not a SIGBUS later. Results are 0 or a negative errno.
+ */
+#ifndef KIPC_OS_REGION_H
+#define KIPC_OS_REGION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <linux/types.h>
+
+#define KIPC__REGION_NAME_MAX 64 /* with the NUL, as KIPC_NAME_MAX of the module */
+
+/* Is this a name: 1 to 63 of [A-Za-z0-9._-], no dot in front? 0, -EINVAL or -ENAMETOOLONG. */
+int kipc__region_name_check(const char *name);
+
+/* A nameless file of this size, its pages not yet reserved (so that a NUMA node can be set first). */
+int kipc__region_memfd(int *fd, uint64_t bytes);
+int kipc__region_nameless(int *fd, uint64_t bytes, mode_t mode);
+
+/* Reserve all pages. -ENOSPC: no room. */
+int kipc__region_reserve(int fd, uint64_t bytes);
+
+/* Seal a memfd; and is it sealed as it must be? */
+int kipc__region_seal(int fd);
+bool kipc__region_sealed(int fd);
+
+int kipc__region_bytes(int fd, uint64_t *bytes);
+
+/* Give a nameless file its name, complete at once. -EEXIST. */
+int kipc__region_publish(int fd, const char *name);
+
+/* Open an existing one. -ENOENT, -EACCES; -EBADMSG: not a regular file. */
+int kipc__region_open(int *fd, const char *name);
+
+/* Does the name (still) stand for this file? */
+bool kipc__region_is(int fd, const char *name);
+
+void kipc__region_unlink(const char *name);
+
+/* The doorbell of one end of a named region: a FIFO beside it. make: create and open both ways (its
+ * owner); otherwise open for writing: -ENOENT or -ENXIO when nobody listens.
+ */
+int kipc__region_bell(int *fd, const char *name, const __u64 id[2], unsigned end, bool make,
+                      mode_t mode);
+void kipc__region_bell_unlink(const char *name, const __u64 id[2], unsigned end);
+
+/* Can named regions live here at all? 0 or the reason. */
+int kipc__region_probe(void);
+
+#endif /* KIPC_OS_REGION_H */
