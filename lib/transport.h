@@ -45,8 +45,9 @@ struct kipc__config {
 struct kipc_chan {
 	const struct kipc__transport *ops;
 	uint64_t owner; /* fork generation of the process that uses it; 0: fresh, not in use yet */
-	unsigned dirs;  /* KIPC_IN | KIPC_OUT: what this end may do */
-	unsigned wait;  /* KIPC_WAIT_* */
+	unsigned dirs;  /* KIPC_IN | KIPC_OUT: what can still be done with this end */
+	unsigned granted; /* what it was opened for */
+	unsigned wait;    /* KIPC_WAIT_* */
 	uint64_t spin_ns;
 	struct kipc_stats stats;
 };
@@ -108,6 +109,14 @@ struct kipc__transport {
 	/* One number: KIPC_OPT_RING_BYTES .. KIPC_OPT_PAGE_BYTES (the front door answers the rest). */
 	int (*get)(const struct kipc_chan *c, enum kipc_opt opt, uint64_t *value);
 };
+
+/* The directions that KIPC_SEND and KIPC_RECV leave; neither: both. */
+static inline unsigned kipc__dirs_of(unsigned flags)
+{
+	unsigned dirs = (flags & KIPC_SEND ? KIPC_OUT : 0) | (flags & KIPC_RECV ? KIPC_IN : 0);
+
+	return dirs ? dirs : KIPC_IN | KIPC_OUT;
+}
 
 /* The refusals: -EOPNOTSUPP, one per signature (transport.c). */
 int kipc__no_open(struct kipc_chan **out, const struct kipc__config *cfg);

@@ -15,7 +15,7 @@ int kipc__ring_geom_valid(const struct kipc_ring_geom *g)
 }
 
 int kipc__ring_tx_init(struct kipc__ring_tx *tx, const struct kipc_ring_geom *g, void *data,
-                       uint64_t *prod_word, const uint64_t *cons_word)
+                       __u64 *prod_word, const __u64 *cons_word)
 {
 	*tx = (struct kipc__ring_tx){
 		.data = data,
@@ -30,7 +30,7 @@ int kipc__ring_tx_init(struct kipc__ring_tx *tx, const struct kipc_ring_geom *g,
 }
 
 int kipc__ring_rx_init(struct kipc__ring_rx *rx, const struct kipc_ring_geom *g, const void *data,
-                       const uint64_t *prod_word, uint64_t *cons_word)
+                       const __u64 *prod_word, __u64 *cons_word)
 {
 	*rx = (struct kipc__ring_rx){
 		.data = data,
@@ -41,6 +41,13 @@ int kipc__ring_rx_init(struct kipc__ring_rx *rx, const struct kipc_ring_geom *g,
 		.cons = kipc__load_relaxed(cons_word),
 	};
 	return rx->cons % KIPC_REC_BYTES == 0 ? 0 : -EBADMSG;
+}
+
+/* memcpy() may not be given NULL, not even for nothing. */
+static inline void copy(void *to, const void *from, size_t len)
+{
+	if (kipc__likely(len))
+		memcpy(to, from, len);
 }
 
 /* ---- producing -------------------------------------------------------------------------- */
@@ -164,7 +171,7 @@ int kipc__ring_send(struct kipc__ring_tx *tx, const struct kipc_msg *m, unsigned
 			return r;
 		if (r <= 0)
 			break;
-		memcpy(header + 1, m[i].data, m[i].len);
+		copy(header + 1, m[i].data, m[i].len);
 		if (i)
 			kipc__store_relaxed(header, m[i].len + 1);
 		end += tx_stride(tx, m[i].len);
@@ -191,6 +198,14 @@ static inline int rx_next(const struct kipc__ring_rx *rx, uint64_t *pos, uint64_
 			return 1;
 		*pos += kipc_ring_stride((*header & KIPC_REC_LEN_MASK) - 1, rx->align);
 	}
+}
+
+int kipc__ring_ready_slow(const struct kipc__ring_rx *rx)
+{
+	uint64_t pos = rx->cons;
+	uint64_t header;
+
+	return rx_next(rx, &pos, &header);
 }
 
 static uint64_t header_len(uint64_t header)
@@ -220,6 +235,7 @@ int kipc__ring_peek(struct kipc__ring_rx *rx, struct kipc_msg *m, unsigned n)
 		};
 		pos += kipc_ring_stride(m[i].len, rx->align);
 		rx->end[i] = pos;
+		rx->len[i] = (uint32_t)m[i].len;
 	}
 	rx->peeked = i;
 	return (int)i;
@@ -241,8 +257,10 @@ int kipc__ring_release(struct kipc__ring_rx *rx, unsigned n)
 		return 0;
 	rx_give_back(rx, rx->end[n - 1]);
 	rx->peeked -= n;
-	for (i = 0; i < rx->peeked; i++)
+	for (i = 0; i < rx->peeked; i++) {
 		rx->end[i] = rx->end[i + n];
+		rx->len[i] = rx->len[i + n];
+	}
 	return (int)n;
 }
 
@@ -261,7 +279,7 @@ int kipc__ring_recv(struct kipc__ring_rx *rx, struct kipc_msg *m, unsigned n)
 		if (r <= 0)
 			break;
 		m[i].len = header_len(header);
-		memcpy(m[i].data, rx->data + (pos & (rx->bytes - 1)) + KIPC_REC_BYTES, m[i].len);
+		copy(m[i].data, rx->data + (pos & (rx->bytes - 1)) + KIPC_REC_BYTES, m[i].len);
 		pos += kipc_ring_stride(m[i].len, rx->align);
 		end = pos;
 	}

@@ -27,9 +27,9 @@
 #define kipc__unlikely(x) __builtin_expect(!!(x), 0)
 
 struct kipc__ring_tx {
-	uint8_t *data;             /* 2 * bytes: the area, mapped twice */
-	uint64_t *prod_word;       /* mine, publish-only */
-	const uint64_t *cons_word; /* the consumer's */
+	uint8_t *data;          /* 2 * bytes: the area, mapped twice */
+	__u64 *prod_word;    /* mine, publish-only */
+	const __u64 *cons_word; /* the consumer's */
 	uint64_t bytes;
 	uint64_t align;
 	uint64_t prod;         /* the truth about my position */
@@ -39,23 +39,24 @@ struct kipc__ring_tx {
 };
 
 struct kipc__ring_rx {
-	const uint8_t *data;       /* 2 * bytes */
-	const uint64_t *prod_word; /* the producer's */
-	uint64_t *cons_word;       /* mine, publish-only */
+	const uint8_t *data;    /* 2 * bytes */
+	const __u64 *prod_word; /* the producer's */
+	__u64 *cons_word;    /* mine, publish-only */
 	uint64_t bytes;
 	uint64_t align;
 	uint64_t cons;                /* the truth about my position */
 	unsigned peeked;              /* messages looked at and not released */
 	uint64_t end[KIPC_BATCH_MAX]; /* where each of them ends */
+	uint32_t len[KIPC_BATCH_MAX]; /* how long each is, as it was checked */
 };
 
 /* Start a side at the position that its word holds: geom.start, or where a former owner of this end
  * left it. 0, or -EBADMSG when the positions make no ring.
  */
 int kipc__ring_tx_init(struct kipc__ring_tx *tx, const struct kipc_ring_geom *g, void *data,
-                       uint64_t *prod_word, const uint64_t *cons_word);
+                       __u64 *prod_word, const __u64 *cons_word);
 int kipc__ring_rx_init(struct kipc__ring_rx *rx, const struct kipc_ring_geom *g, const void *data,
-                       const uint64_t *prod_word, uint64_t *cons_word);
+                       const __u64 *prod_word, __u64 *cons_word);
 
 /* Is the geometry one that the functions here can work on? */
 int kipc__ring_geom_valid(const struct kipc_ring_geom *g);
@@ -112,10 +113,12 @@ static inline uint64_t kipc__ring_look(const struct kipc__ring_rx *rx, uint64_t 
 	return kipc__load_acquire((const uint64_t *)(rx->data + (pos & (rx->bytes - 1))));
 }
 
-/* Is a message (or a discarded record) there? */
+/* Is a message there, discarded records skipped? 1, 0 or -EBADMSG. */
+int kipc__ring_ready_slow(const struct kipc__ring_rx *rx);
+
 static inline int kipc__ring_ready(const struct kipc__ring_rx *rx)
 {
-	return kipc__ring_look(rx, rx->cons) != 0;
+	return kipc__likely(kipc__ring_look(rx, rx->cons) == 0) ? 0 : kipc__ring_ready_slow(rx);
 }
 
 /* Is this header one that an honest producer writes? Room is what is left of the ring behind it. */

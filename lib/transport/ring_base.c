@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: MIT
+#include "../os/wake.h"
+#include "ring_wait.h"
+
+static struct kipc__ring_chan *ring_of(struct kipc_chan *c)
+{
+	return (struct kipc__ring_chan *)c;
+}
+
+void kipc__ring_base_init(struct kipc__ring_chan *c, const struct kipc__transport *ops,
+                          const struct kipc__ring_back *back, const struct kipc__config *cfg)
+{
+	*c = (struct kipc__ring_chan){
+		.base = { .ops = ops,
+		          .granted = kipc__dirs_of(cfg->flags),
+		          .wait = cfg->wait,
+		          .spin_ns = cfg->spin_ns },
+		.back = back,
+		.fence = true,
+		.stretch = 1,
+		.credit = back->look_every ? 1 : UINT32_MAX,
+	};
+}
+
+int kipc__ring_base_use(struct kipc_chan *base)
+{
+	struct kipc__ring_chan *c = ring_of(base);
+
+	return c->back->attach(c);
+}
+
+static void hints_publish(struct kipc__ring_chan *c)
+{
+	struct kipc_ring_hints *mine = &c->ctrl[c->end]->hints;
+	uint32_t fence = c->may_fence && c->base.wait != KIPC_WAIT_BLOCK ? KIPC_FENCE_CAN : 0;
+
+	kipc__store_relaxed(&mine->fence, fence);
+	kipc__store_relaxed(&mine->data_at, c->rx.cons + 1);
+	kipc__store_relaxed(&mine->space_at, kipc__ring_base_target(c, KIPC_SIDE_SPACE));
+	kipc__store_relaxed(&mine->cpu, kipc__cpu());
+}
+
+int kipc__ring_base_begin(struct kipc__ring_chan *c)
+{
+	unsigned in = KIPC__RING_IN(c), out = KIPC__RING_OUT(c);
+	struct kipc_ring_ctrl *mine = c->ctrl[c->end], *peer = c->ctrl[KIPC__RING_PEER(c)];
+	int r = kipc__ring_tx_init(&c->tx, &c->geom[out], c->data[out], &mine->prod.pos,
+	                           &peer->cons.pos);
+
+	if (r == 0)
+		r = kipc__ring_rx_init(&c->rx, &c->geom[in], c->data[in], &peer->prod.pos,
+		                       &mine->cons.pos);
+	if (r < 0)
+		return r;
+	c->tx_bell = (uint64_t *)&c->status->bells[out].data;
+	c->rx_bell = (uint64_t *)&c->status->bells[in].space;
+	hints_publish(c);
+	if (!(c->base.granted & KIPC_IN))
+		r = c->back->shut(c, KIPC_IN);
+	if (r == 0 && !(c->base.granted & KIPC_OUT))
+		r = c->back->shut(c, KIPC_OUT);
+	return r;
+}
+
+/* ---- bells ---------------------------------------------------------------------------- */
+
+static inline void fence_after_publish(const struct kipc__ring_chan *c)
+{
+	if (c->fence)
+		kipc__fence_full(); /* (F) pairs with (I) */
+	else
+		kipc__fence_compiler(); /* the peer executes (F) here when it arms */
+}
+
+/* After publishing: is anybody asleep, is anybody there at all? */
+static inline int tx_done(struct kipc__ring_chan *c)
+{
+	uint64_t bell;
+
+	if (kipc__unlikely(--c->credit == 0))
+		kipc__ring_wait_look(c);
+	fence_after_publish(c);
+	bell = kipc__load_relaxed(c->tx_bell); /* (G) */
+	return kipc__likely(bell == 0) ? 0 : kipc__ring_wait_tx_bell(c, bell);
+}
+
+static inline void rx_done(struct kipc__ring_chan *c)
+{
+	fence_after_publish(c);
+	if (kipc__unlikely(kipc__load_relaxed(c->rx_bell) != 0)) /* (G), mirrored */
+		kipc__ring_wait_rx_bell(c);
+}
+
+/* ---- verbs ------------------------------------------------------------------------------ */
+
+static uint64_t bytes_of(const struct kipc_msg *m, int n)
+{
+	uint64_t bytes = 0;
+	int i;
+
+	for (i = 0; i < n; i++)
+		bytes += m[i].len;
+	return bytes;
+}
+
+static int sent(struct kipc__ring_chan *c, const struct kipc_msg *m, int n)
+{
+	int r = tx_done(c);
+
+	if (kipc__unlikely(r < 0))
+		return r;
+	c->base.stats.sent_msgs += (unsigned)n;
+	c->base.stats.sent_bytes += bytes_of(m, n);
+	return n;
+}
+
+static uint64_t strides(const struct kipc__ring_chan *c, const struct kipc_msg *m, unsigned n)
+{
+	uint64_t sum = 0;
+	unsigned i;
+
+	for (i = 0; i < n; i++)
+		sum += kipc_ring_stride(m[i].len, c->tx.align);
+	return sum;
+}
+
+int kipc__ring_base_reserve(struct kipc_chan *base, struct kipc_msg *m, unsigned n, int64_t timeout)
+{
+	struct kipc__ring_chan *c = ring_of(base);
+	int r;
+
+	if (kipc__unlikely(c->fault))
+		return c->fault;
+	while ((r = kipc__ring_reserve(&c->tx, m, n)) == 0) {
+		c->want = strides(c, m, n);
+		r = kipc__ring_wait_for(c, KIPC_SIDE_SPACE, timeout);
+		if (r < 0)
+			return r;
+		c->want = 0;
+	}
+	return r < 0 ? kipc__ring_wait_broken(c, r) : r;
+}
+
+int kipc__ring_base_commit(struct kipc_chan *base, const struct kipc_msg *m, unsigned n)
+{
+	struct kipc__ring_chan *c = ring_of(base);
+	int r = kipc__ring_commit(&c->tx, m, n);
+
+	return r < 0 ? r : sent(c, m, r);
+}
+
+int kipc__ring_base_discard(struct kipc_chan *base)
+{
+	ring_of(base)->tx.reserved_n = 0;
+	return 0;
+}
+
+int kipc__ring_base_send(struct kipc_chan *base, const struct kipc_msg *m, unsigned n,
+                         int64_t timeout)
+{
+	struct kipc__ring_chan *c = ring_of(base);
+	int r;
+
+	if (kipc__unlikely(c->fault))
+		return c->fault;
+	while ((r = kipc__ring_send(&c->tx, m, n)) == 0) {
+		c->want = kipc_ring_stride(m[0].len, c->tx.align);
+		r = kipc__ring_wait_for(c, KIPC_SIDE_SPACE, timeout);
+		if (r < 0)
+			return r;
+		c->want = 0;
+	}
+	return r < 0 ? kipc__ring_wait_broken(c, r) : sent(c, m, r);
+}
+
+int kipc__ring_base_peek(struct kipc_chan *base, struct kipc_msg *m, unsigned n, int64_t timeout)
+{
+	struct kipc__ring_chan *c = ring_of(base);
+	int r;
+
+	if (kipc__unlikely(c->fault))
+		return c->fault;
+	while ((r = kipc__ring_peek(&c->rx, m, n)) == 0) {
+		r = kipc__ring_wait_for(c, KIPC_SIDE_DATA, timeout);
+		if (r < 0)
+			return r;
+	}
+	return r < 0 ? kipc__ring_wait_broken(c, r) : r;
+}
+
+int kipc__ring_base_release(struct kipc_chan *base, unsigned n)
+{
+	struct kipc__ring_chan *c = ring_of(base);
+	uint64_t bytes = 0;
+	unsigned i;
+	int r;
+
+	for (i = 0; i < n && i < c->rx.peeked; i++)
+		bytes += c->rx.len[i];
+	r = kipc__ring_release(&c->rx, n);
+	if (r <= 0)
+		return r;
+	c->base.stats.recv_msgs += n;
+	c->base.stats.recv_bytes += bytes;
+	rx_done(c);
+	return r;
+}
+
+int kipc__ring_base_recv(struct kipc_chan *base, struct kipc_msg *m, unsigned n, int64_t timeout)
+{
+	struct kipc__ring_chan *c = ring_of(base);
+	int r;
+
+	if (kipc__unlikely(c->fault))
+		return c->fault;
+	while ((r = kipc__ring_recv(&c->rx, m, n)) == 0) {
+		r = kipc__ring_wait_for(c, KIPC_SIDE_DATA, timeout);
+		if (r < 0)
+			return r;
+	}
+	if (kipc__unlikely(r < 0))
+		return kipc__ring_wait_broken(c, r);
+	c->base.stats.recv_msgs += (unsigned)r;
+	c->base.stats.recv_bytes += bytes_of(m, r);
+	rx_done(c);
+	return r;
+}
+
+int kipc__ring_base_fd(struct kipc_chan *base, unsigned dir)
+{
+	struct kipc__ring_chan *c = ring_of(base);
+
+	return c->back->fd(c, dir == KIPC_IN ? KIPC_SIDE_DATA : KIPC_SIDE_SPACE);
+}
+
+int kipc__ring_base_shutdown(struct kipc_chan *base, unsigned dirs)
+{
+	struct kipc__ring_chan *c = ring_of(base);
+
+	return c->back->shut(c, dirs);
+}
+
+int kipc__ring_base_get(const struct kipc_chan *base, enum kipc_opt opt, uint64_t *value)
+{
+	const struct kipc__ring_chan *c = (const struct kipc__ring_chan *)base;
+	bool sends = base->granted & KIPC_OUT;
+	const struct kipc_ring_geom *g = &c->geom[sends ? KIPC__RING_OUT(c) : KIPC__RING_IN(c)];
+
+	switch (opt) {
+	case KIPC_OPT_RING_BYTES:
+		*value = g->bytes;
+		return 0;
+	case KIPC_OPT_MAX_MSG:
+		*value = kipc_ring_max_len(g->bytes, g->align);
+		return 0;
+	case KIPC_OPT_NODE:
+		*value = (uint64_t)(g->node + 1);
+		return 0;
+	case KIPC_OPT_PAGE_BYTES:
+		*value = g->page_size;
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}

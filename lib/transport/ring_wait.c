@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: MIT
+#include <poll.h>
+#include <sched.h>
+#include "../os/sys.h"
+#include "../os/wake.h"
+#include "ring_wait.h"
+
+/* A look at the peer's life is due this often; the promise is 100 ms. */
+#define LOOK_NS (25 * 1000 * 1000)
+
+/* Spins between two looks at the clock. */
+#define TURNS 64
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "a bell is loaded as {armed, gone}");
+
+static unsigned bell_gone(uint64_t bell)
+{
+	return (unsigned)(bell >> 32);
+}
+
+/* ---- looking at the peer ---------------------------------------------------------------- */
+
+unsigned kipc__ring_base_gone(const struct kipc__ring_chan *c, unsigned side)
+{
+	return bell_gone(kipc__load_acquire(side == KIPC_SIDE_DATA ? c->rx_bell : c->tx_bell));
+}
+
+/* The room that a waiting sender needs: what last did not fit, at least an empty message. */
+static uint64_t wanted(const struct kipc__ring_chan *c)
+{
+	return c->want ? c->want : kipc_ring_stride(0, c->tx.align);
+}
+
+int kipc__ring_base_ready(struct kipc__ring_chan *c, unsigned side)
+{
+	return side == KIPC_SIDE_DATA ? kipc__ring_ready(&c->rx)
+	                              : kipc__ring_room(&c->tx, wanted(c));
+}
+
+uint64_t kipc__ring_base_target(const struct kipc__ring_chan *c, unsigned side)
+{
+	return side == KIPC_SIDE_DATA ? c->rx.cons + 1
+	                              : c->tx.prod + wanted(c) + KIPC_REC_BYTES - c->tx.bytes;
+}
+
+/* Once the peer promises to fence my CPUs when it arms, leave the fence per message out. */
+static void fence_negotiate(struct kipc__ring_chan *c)
+{
+	struct kipc_ring_hints *mine = &c->ctrl[c->end]->hints;
+	uint32_t peer;
+
+	if (!c->fence || !c->may_fence)
+		return;
+	peer = kipc__load_relaxed(&c->ctrl[KIPC__RING_PEER(c)]->hints.fence);
+	if (!(peer & KIPC_FENCE_CAN))
+		return;
+	kipc__store_relaxed(&mine->fence, kipc__load_relaxed(&mine->fence) | KIPC_FENCE_PEER);
+	/* Whoever armed before it could see this is seen by my next (G). */
+	kipc__fence_full();
+	c->fence = false;
+}
+
+static void cpu_publish(struct kipc__ring_chan *c)
+{
+	uint32_t *word = &c->ctrl[c->end]->hints.cpu;
+	uint32_t cpu = kipc__cpu();
+
+	if (kipc__load_relaxed(word) != cpu)
+		kipc__store_relaxed(word, cpu);
+}
+
+static bool same_cpu(const struct kipc__ring_chan *c)
+{
+	uint32_t peer = kipc__load_relaxed(&c->ctrl[KIPC__RING_PEER(c)]->hints.cpu);
+
+	return peer != 0 && peer == kipc__cpu();
+}
+
+/* Sending neither waits nor finds the ring empty, so it looks at the peer's life by itself: at once
+ * where messages are rare, and less and less often while they follow each other closely.
+ */
+void kipc__ring_wait_look(struct kipc__ring_chan *c)
+{
+	int64_t now = kipc__now_coarse();
+
+	if (!c->back->look_every) {
+		c->credit = UINT32_MAX;
+		return;
+	}
+	if (now - c->looked_at >= LOOK_NS) {
+		c->looked_at = now;
+		c->stretch = 1;
+		c->back->look(c);
+		cpu_publish(c);
+		fence_negotiate(c);
+	} else if (c->stretch < c->back->look_every) {
+		c->stretch *= 2;
+	}
+	c->credit = c->stretch;
+}
+
+/* ---- bells ------------------------------------------------------------------------------ */
+
+static void wake_peer(struct kipc__ring_chan *c, unsigned side)
+{
+	c->base.stats.wakes++;
+	c->back->wake(c, side);
+}
+
+int kipc__ring_wait_tx_bell(struct kipc__ring_chan *c, uint64_t bell)
+{
+	const struct kipc_ring_hints *peer = &c->ctrl[KIPC__RING_PEER(c)]->hints;
+
+	if (bell_gone(bell))
+		return -EPIPE;
+	if (kipc_ring_due(c->tx.prod, kipc__load_relaxed(&peer->data_at)))
+		wake_peer(c, KIPC_SIDE_DATA);
+	return 0;
+}
+
+void kipc__ring_wait_rx_bell(struct kipc__ring_chan *c)
+{
+	const struct kipc_ring_hints *peer = &c->ctrl[KIPC__RING_PEER(c)]->hints;
+	const struct kipc_ring_bell *bell = (const struct kipc_ring_bell *)c->rx_bell;
+
+	if (kipc__load_relaxed(&bell->armed) &&
+	    kipc_ring_due(c->rx.cons, kipc__load_relaxed(&peer->space_at)))
+		wake_peer(c, KIPC_SIDE_SPACE);
+}
+
+/* ---- waiting ---------------------------------------------------------------------------- */
+
+/* The peer broke the ring: nothing it says is believed any more. */
+int kipc__ring_wait_broken(struct kipc__ring_chan *c, int r)
+{
+	if (r == -EBADMSG && !c->fault) {
+		c->fault = r;
+		(void)c->back->shut(c, KIPC_IN | KIPC_OUT);
+	}
+	return r;
+}
+
+/* 1: ready; 0: not yet; -EPIPE: never; -EBADMSG. */
+static int check(struct kipc__ring_chan *c, unsigned side)
+{
+	int r = kipc__ring_base_ready(c, side);
+
+	if (r == 0 && kipc__ring_base_gone(c, side)) {
+		/* What was committed before it left is delivered: look once more behind "gone". */
+		r = side == KIPC_SIDE_DATA ? kipc__ring_base_ready(c, side) : 0;
+		if (r == 0)
+			r = -EPIPE;
+	}
+	return r < 0 ? kipc__ring_wait_broken(c, r) : r;
+}
+
+/* How long an adaptive wait may spin: not at all where the peer needs this very CPU. */
+static int64_t spin_bound(const struct kipc__ring_chan *c)
+{
+	static unsigned cpus;
+
+	if (c->base.wait == KIPC_WAIT_BLOCK || same_cpu(c))
+		return 0;
+	if (cpus == 0)
+		cpus = kipc__cpu_count();
+	if (cpus < 2)
+		return 0;
+	if (c->base.spin_ns != KIPC__SPIN_MEASURED)
+		return (int64_t)c->base.spin_ns;
+	return (int64_t)kipc__wake_cost();
+}
+
+/* Watch without sleeping. 1: ready; 0: the time for spinning is over; -EPIPE; -ETIMEDOUT. */
+static int spin(struct kipc__ring_chan *c, unsigned side, int64_t deadline)
+{
+	bool for_ever = c->base.wait == KIPC_WAIT_SPIN;
+	int64_t bound = for_ever ? 0 : spin_bound(c);
+	int64_t now = kipc__now();
+	int64_t looked = now;
+	int64_t until = for_ever || deadline - now < bound ? deadline : now + bound;
+	int r, i;
+
+	if (!for_ever && bound == 0)
+		return 0;
+	for (;;) {
+		for (i = 0; i < TURNS; i++) {
+			r = kipc__ring_base_ready(c, side);
+			if (r != 0) {
+				c->base.stats.spins++;
+				return r;
+			}
+			kipc__cpu_relax();
+		}
+		if (for_ever && same_cpu(c))
+			sched_yield();
+		now = kipc__now();
+		if (now - looked >= LOOK_NS) {
+			looked = now;
+			c->back->look(c);
+		}
+		r = check(c, side);
+		if (r != 0)
+			return r;
+		if (now >= until)
+			return for_ever || until == deadline ? -ETIMEDOUT : 0;
+	}
+}
+
+static int sleep_until(struct kipc__ring_chan *c, unsigned side, int64_t deadline)
+{
+	int r, parked;
+
+	do {
+		c->base.stats.sleeps++;
+		parked = c->back->park(c, side, kipc__ring_base_target(c, side), deadline);
+		r = check(c, side);
+	} while (r == 0 && parked == 0);
+	return r != 0 ? r : parked;
+}
+
+/* Wait until the side is ready. 0: it is; -EAGAIN, -ETIMEDOUT, -EINTR, -EPIPE, -EBADMSG. */
+int kipc__ring_wait_for(struct kipc__ring_chan *c, unsigned side, int64_t timeout)
+{
+	int64_t deadline;
+	int r = check(c, side);
+
+	if (r != 0)
+		return r < 0 ? r : 0;
+	cpu_publish(c);
+	fence_negotiate(c);
+	if (side == KIPC_SIDE_SPACE)
+		kipc__store_relaxed(&c->ctrl[c->end]->hints.space_at,
+		                    kipc__ring_base_target(c, side));
+	if (timeout == 0) {
+		c->back->idle(c, side);
+		r = check(c, side);
+		return r == 0 ? -EAGAIN : r < 0 ? r : 0;
+	}
+	deadline = kipc__deadline(timeout);
+	r = spin(c, side, deadline);
+	if (r == 0)
+		r = sleep_until(c, side, deadline);
+	return r < 0 ? r : 0;
+}
+
+/* ---- events ----------------------------------------------------------------------------- */
+
+/* What is true now of events; a peer that is gone makes both directions "will not block". */
+static int events_now(struct kipc__ring_chan *c, unsigned events)
+{
+	unsigned now = 0;
+	unsigned side;
+
+	for (side = KIPC_SIDE_DATA; side <= KIPC_SIDE_SPACE; side++) {
+		unsigned event = side == KIPC_SIDE_DATA ? KIPC_IN : KIPC_OUT;
+		int r = events & event ? check(c, side) : 0;
+
+		if (r == -EBADMSG)
+			return r;
+		if (r != 0)
+			now |= event;
+		if (r == -EPIPE)
+			now |= KIPC_HUP;
+	}
+	return (int)now;
+}
+
+/* Both directions at once: through their poll descriptors. */
+static int await_both(struct kipc__ring_chan *c, int64_t timeout)
+{
+	int64_t deadline = timeout ? kipc__deadline(timeout) : 0;
+	struct pollfd p[2] = { { .fd = c->back->fd(c, KIPC_SIDE_DATA), .events = POLLIN },
+		               { .fd = c->back->fd(c, KIPC_SIDE_SPACE), .events = POLLIN } };
+	struct timespec left;
+	int r;
+
+	for (;;) {
+		if (p[0].fd < 0 || p[1].fd < 0)
+			return p[0].fd < 0 ? p[0].fd : p[1].fd;
+		c->back->idle(c, KIPC_SIDE_DATA);
+		c->back->idle(c, KIPC_SIDE_SPACE);
+		r = events_now(c, KIPC_IN | KIPC_OUT);
+		if (r != 0)
+			return r;
+		left = kipc__timespec(deadline == KIPC__NEVER ? 0 : deadline - kipc__now());
+		if (timeout == 0)
+			return -EAGAIN;
+		if (deadline != KIPC__NEVER && (left.tv_sec < 0 || left.tv_nsec < 0))
+			return -ETIMEDOUT;
+		if (ppoll(p, 2, deadline == KIPC__NEVER ? NULL : &left, NULL) < 0)
+			return -errno;
+	}
+}
+
+int kipc__ring_base_wait(struct kipc_chan *base, unsigned events, int64_t timeout)
+{
+	struct kipc__ring_chan *c = (struct kipc__ring_chan *)base;
+	int r = events_now(c, events);
+
+	if (r != 0)
+		return r;
+	if (events == (KIPC_IN | KIPC_OUT))
+		return await_both(c, timeout);
+	r = kipc__ring_wait_for(c, events == KIPC_IN ? KIPC_SIDE_DATA : KIPC_SIDE_SPACE, timeout);
+	return r < 0 && r != -EPIPE ? r : events_now(c, events);
+}

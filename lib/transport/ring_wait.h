@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ring_wait.h - the slow half of ring_base: waiting, waking, looking whether the peer lives
+ *
+ * Nothing here runs while both sides are awake and the ring is neither empty nor full.
+ */
+#ifndef KIPC_TRANSPORT_RING_WAIT_H
+#define KIPC_TRANSPORT_RING_WAIT_H
+
+#include "ring_base.h"
+
+/* Wait until the side is ready. 0: it is; -EAGAIN, -ETIMEDOUT, -EINTR, -EPIPE, -EBADMSG. */
+int kipc__ring_wait_for(struct kipc__ring_chan *c, unsigned side, int64_t timeout);
+
+/* The bell was not zero after publishing: wake a sleeping consumer; -EPIPE: it is gone. */
+int kipc__ring_wait_tx_bell(struct kipc__ring_chan *c, uint64_t bell);
+
+/* The bell was not zero after releasing: wake a sleeping producer. */
+void kipc__ring_wait_rx_bell(struct kipc__ring_chan *c);
+
+/* The sender's credit is used up: look whether the peer lives, if that is due. */
+void kipc__ring_wait_look(struct kipc__ring_chan *c);
+
+/* Pass r on; -EBADMSG ends the channel. */
+int kipc__ring_wait_broken(struct kipc__ring_chan *c, int r);
+
+#endif /* KIPC_TRANSPORT_RING_WAIT_H */
