@@ -1,0 +1,435 @@
+// SPDX-License-Identifier: MIT
+#include <stdio.h>
+#include <string.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include "../os/numa.h"
+#include "../os/region.h"
+#include "../os/unix.h"
+#include "../os/wake.h"
+#include "shm_chan.h"
+
+/*
+ * Plain shared memory: a memfd that both ends inherited or were given (anonymous), or a file in
+ * /dev/shm (named). Life is a record lock (os/lock.h), sleeping a futex on the bell word, polling a
+ * doorbell descriptor (shm_bell.c). Who meets whom under a name is shm_name.c.
+ *
+ * Trust: whoever may map the region may write all of it. Every word is checked, so a hostile peer
+ * cannot make this side read or write outside of the region, but it can spoil the channel.
+ */
+
+static struct kipc__shm_chan *shm_of(struct kipc_chan *c)
+{
+	return (struct kipc__shm_chan *)c;
+}
+
+static void shm_probe(struct kipc__verdict *v)
+{
+	v->status = kipc__region_probe();
+	if (v->status == 0)
+		return;
+	snprintf(v->why, sizeof(v->why), "/dev/shm: %s", kipc_strerror(v->status));
+	snprintf(v->cure, sizeof(v->cure), "mount a writable tmpfs on /dev/shm");
+}
+
+/* ---- handles ---------------------------------------------------------------------------- */
+
+struct kipc__shm_chan *kipc__shm_new(const struct kipc__config *cfg, unsigned end)
+{
+	struct kipc__shm_chan *s = aligned_alloc(64, (sizeof(*s) + 63) & ~(size_t)63);
+
+	if (!s)
+		return NULL;
+	*s = (struct kipc__shm_chan){ .sock = -1, .bell = -1, .peer_bell = -1, .watch = -1 };
+	s->latch[0] = s->latch[1] = s->epoll[0] = s->epoll[1] = -1;
+	kipc__ring_base_init(&s->ring, &kipc__transport_shm, &kipc__shm_back, cfg);
+	s->ring.end = end;
+	s->mode = cfg->mode;
+	return s;
+}
+
+/* Descriptors and memory only; nothing that the peer could notice but a closed socket. */
+void kipc__shm_free(struct kipc__shm_chan *s)
+{
+	if (!s)
+		return;
+	kipc__shm_bell_close(s);
+	kipc__fd_close(s->sock);
+	kipc__lockfile_put(s->file);
+	free(s);
+}
+
+static uint64_t map_bytes(const struct kipc__ring_chan *c, unsigned ring)
+{
+	return c->geom[ring].bytes;
+}
+
+static void unmap(struct kipc__ring_chan *c)
+{
+	unsigned i;
+
+	for (i = 0; i < 2; i++) {
+		kipc__unmap(c->data[i], 2 * map_bytes(c, i));
+		kipc__unmap(c->ctrl[i], c->ident.ctrl_bytes);
+		c->data[i] = c->ctrl[i] = NULL;
+	}
+	kipc__unmap(c->status, c->status_bytes);
+	c->status = NULL;
+}
+
+static int map_areas(struct kipc__ring_chan *c, int fd)
+{
+	int r = 0;
+	unsigned i;
+
+	for (i = 0; i < 2 && r == 0; i++) {
+		r = kipc__map((void **)&c->ctrl[i], fd,
+		              c->ident.ctrl_off + (uint64_t)i * c->ident.ctrl_bytes,
+		              c->ident.ctrl_bytes, PROT_READ | PROT_WRITE);
+		if (r == 0)
+			r = kipc__map_mirror(&c->data[i], fd, c->geom[i].data_off, map_bytes(c, i),
+			                     i == c->end ? PROT_READ | PROT_WRITE : PROT_READ);
+	}
+	return r;
+}
+
+/* STATUS first, then what it says. The file may not be shorter than what will be touched. */
+int kipc__shm_map(struct kipc__shm_chan *s)
+{
+	struct kipc__ring_chan *c = &s->ring;
+	int fd = kipc__lockfile_fd(s->file);
+	uint64_t total;
+	int r = kipc__region_bytes(fd, &total);
+
+	c->status_bytes = (size_t)sysconf(_SC_PAGESIZE);
+	if (r == 0 && total < c->status_bytes)
+		r = -EBADMSG;
+	if (r == 0)
+		r = kipc__map((void **)&c->status, fd, 0, c->status_bytes, PROT_READ | PROT_WRITE);
+	if (r == 0)
+		r = kipc__ring_base_learn(c, c->status, total);
+	if (r == 0)
+		r = map_areas(c, fd);
+	if (r < 0)
+		unmap(c);
+	return r;
+}
+
+/* The end becomes mine: its lock is held already. */
+int kipc__shm_begin(struct kipc__shm_chan *s)
+{
+	struct kipc__ring_chan *c = &s->ring;
+	struct kipc_ring_end *end = &c->status->ends[c->end];
+	int r;
+
+	/* Whoever polls, or sleeps, on a machine where membarrier is forbidden fences for itself. */
+	c->may_fence = kipc__fence_register();
+	r = kipc__ring_base_begin(c);
+	if (r < 0)
+		return r;
+	kipc__store_relaxed(&end->generation, kipc__load_relaxed(&end->generation) + 1);
+	kipc__store_release(&end->state, KIPC_END_LIVE);
+	kipc__shm_wake(c, KIPC_SIDE_DATA); /* a poller learns whom to watch */
+	kipc__shm_wake(c, KIPC_SIDE_SPACE);
+	return 0;
+}
+
+/* Undo kipc__shm_map(): not begun, or over. */
+void kipc__shm_unmap(struct kipc__shm_chan *s)
+{
+	unmap(&s->ring);
+}
+
+/* ---- life ------------------------------------------------------------------------------- */
+
+/* The life lock of my end. -EBUSY: another owner has it. */
+int kipc__shm_lock(struct kipc__shm_chan *s)
+{
+	int r = kipc__lockfile_take(s->file, s->ring.end);
+
+	s->locked = r == 0;
+	return r;
+}
+
+void kipc__shm_unlock(struct kipc__shm_chan *s)
+{
+	if (s->locked)
+		kipc__lockfile_drop(s->file, s->ring.end);
+	s->locked = false;
+}
+
+static int shm_attach(struct kipc__ring_chan *c)
+{
+	struct kipc__shm_chan *s = (struct kipc__shm_chan *)c;
+	int r = kipc__shm_lock(s);
+
+	if (r < 0)
+		return r;
+	r = kipc__shm_map(s);
+	if (r == 0) {
+		uint32_t state = kipc__load_acquire(&c->status->ends[c->end].state);
+
+		if (state != KIPC_END_FREE)
+			r = state == KIPC_END_DEAD ? -EPIPE : -EBUSY;
+		if (r == 0)
+			r = kipc__shm_begin(s);
+		if (r < 0)
+			kipc__shm_unmap(s);
+	}
+	if (r < 0)
+		kipc__shm_unlock(s);
+	return r;
+}
+
+static void shm_detach(struct kipc__ring_chan *c, bool handover)
+{
+	struct kipc__shm_chan *s = (struct kipc__shm_chan *)c;
+
+	if (!handover) {
+		kipc__shm_gone(c, c->end, KIPC_GONE_CLOSED);
+		kipc__shm_wake(c, KIPC_SIDE_DATA);
+		kipc__shm_wake(c, KIPC_SIDE_SPACE);
+		kipc__shm_name_drop(s);
+	} else {
+		kipc__store_release(&c->status->ends[c->end].state, KIPC_END_FREE);
+	}
+	kipc__shm_unlock(s);
+	unmap(c);
+}
+
+static void shm_close(struct kipc_chan *c, bool in_use)
+{
+	if (in_use)
+		shm_detach(&shm_of(c)->ring, false);
+	kipc__shm_free(shm_of(c));
+}
+
+/* ---- anonymous -------------------------------------------------------------------------- */
+
+/* The first positions lie in CTRL, where only their ends write later on. */
+static int format(int fd, const struct kipc__config *cfg, uint32_t page)
+{
+	struct kipc_ring_status *st = NULL;
+	struct kipc_ring_ctrl *ctrl = NULL;
+	int r = kipc__map((void **)&st, fd, 0, page, PROT_READ | PROT_WRITE);
+	unsigned i;
+
+	if (r == 0)
+		r = kipc__map((void **)&ctrl, fd, page, 2ULL * page, PROT_READ | PROT_WRITE);
+	if (r == 0) {
+		kipc__ring_base_format(st, cfg, page);
+		for (i = 0; i < 2; i++) {
+			struct kipc_ring_ctrl *mine = (void *)((char *)ctrl + (size_t)i * page);
+
+			mine->prod.pos = st->geom[i].start;
+			mine->cons.pos = st->geom[1 - i].start;
+		}
+	}
+	kipc__unmap(ctrl, 2ULL * page);
+	kipc__unmap(st, page);
+	return r;
+}
+
+/* Give a nameless file its memory, on its node, and its content. */
+int kipc__shm_fill(int fd, const struct kipc__config *cfg)
+{
+	uint32_t page = (uint32_t)sysconf(_SC_PAGESIZE);
+	uint64_t total = kipc__ring_base_bytes(cfg, page);
+	int r = 0;
+
+	if (cfg->node >= 0)
+		r = kipc__numa_bind(fd, 3ULL * page, total - 3ULL * page, cfg->node);
+	if (r == 0)
+		r = kipc__region_reserve(fd, total);
+	if (r == -ENOSPC)
+		kipc__why_set("no room for %llu bytes of shared memory", (unsigned long long)total);
+	return r < 0 ? r : format(fd, cfg, page);
+}
+
+static int memfd_make(const struct kipc__config *cfg, struct kipc__lockfile **file)
+{
+	uint64_t total = kipc__ring_base_bytes(cfg, (uint32_t)sysconf(_SC_PAGESIZE));
+	int fd;
+	int r = kipc__region_memfd(&fd, total);
+
+	if (r < 0)
+		return r;
+	r = kipc__shm_fill(fd, cfg);
+	if (r == 0)
+		r = kipc__region_seal(fd);
+	if (r < 0) {
+		kipc__fd_close(fd);
+		return r;
+	}
+	return kipc__lockfile_get(file, fd);
+}
+
+static int shm_pair(struct kipc_chan *out[2], const struct kipc__config *cfg)
+{
+	struct kipc__shm_chan *s[2] = { kipc__shm_new(cfg, 0), kipc__shm_new(cfg, 1) };
+	struct kipc__lockfile *file = NULL;
+	int sock[2];
+	int r = s[0] && s[1] ? memfd_make(cfg, &file) : -ENOMEM;
+	unsigned i;
+
+	if (r == 0) {
+		s[0]->file = file;
+		r = kipc__lockfile_ref(file);
+	}
+	if (r == 0) {
+		s[1]->file = file;
+		r = kipc__unix_pair(sock, SOCK_STREAM);
+	}
+	for (i = 0; i < 2; i++) {
+		if (r < 0) {
+			kipc__shm_free(s[i]);
+			continue;
+		}
+		s[i]->sock = sock[i];
+		out[i] = &s[i]->ring.base;
+	}
+	return r;
+}
+
+/* ---- handing over ----------------------------------------------------------------------- */
+
+/* What travels beside the descriptors. */
+struct parcel {
+	char magic[8];
+	uint32_t end;
+	uint32_t mode;
+	char name[KIPC__REGION_NAME_MAX];
+};
+
+static const char parcel_magic[8] = "kipcshm1";
+
+static int shm_handover(struct kipc_chan *base)
+{
+	struct kipc__shm_chan *s = shm_of(base);
+	struct parcel p = { .end = s->ring.end, .mode = s->mode };
+	int fds[2] = { kipc__lockfile_fd(s->file), s->sock };
+	int pipe[2];
+	int r = kipc__unix_pair(pipe, SOCK_DGRAM);
+
+	if (r < 0)
+		return r;
+	memcpy(p.magic, parcel_magic, sizeof(p.magic));
+	memcpy(p.name, s->name, sizeof(p.name));
+	r = kipc__fds_send(pipe[1], fds, s->sock >= 0 ? 2 : 1, &p, sizeof(p));
+	kipc__fd_close(pipe[1]);
+	if (r < 0) {
+		kipc__fd_close(pipe[0]);
+		return r;
+	}
+	shm_detach(&s->ring, true);
+	kipc__shm_free(s);
+	return pipe[0];
+}
+
+static int parcel_open(struct kipc__shm_chan **out, const struct parcel *p, int fds[2], int n,
+                       const struct kipc__config *cfg)
+{
+	bool named = memchr(p->name, '\0', sizeof(p->name)) && *p->name;
+	struct kipc__shm_chan *s;
+
+	if (p->end > 1 || n != (named ? 1 : 2) || (!named && !kipc__region_sealed(fds[0]))) {
+		kipc__why_set(named || n != 2 ? "not what kipc_chan_handover() sends"
+		                              : "the memory is not sealed against shrinking");
+		return -EBADMSG;
+	}
+	s = kipc__shm_new(cfg, p->end);
+	if (!s)
+		return -ENOMEM;
+	s->mode = p->mode;
+	memcpy(s->name, p->name, sizeof(s->name));
+	*out = s;
+	return 0;
+}
+
+static int shm_from_fd(struct kipc_chan **out, int fd, const struct kipc__config *cfg)
+{
+	struct kipc__shm_chan *s = NULL;
+	int fds[2] = { -1, -1 };
+	struct parcel p;
+	int n, r;
+
+	if (!kipc__unix_is(fd, SOCK_DGRAM))
+		return -ENOTTY;
+	n = kipc__fds_recv(fd, fds, 2, &p, sizeof(p));
+	if (n < 1 || memcmp(p.magic, parcel_magic, sizeof(p.magic)) != 0)
+		r = -EBADMSG;
+	else
+		r = parcel_open(&s, &p, fds, n, cfg);
+	if (r < 0) {
+		kipc__fd_close(fds[0]);
+		kipc__fd_close(fds[1]);
+		return r;
+	}
+	s->sock = fds[1];
+	r = kipc__lockfile_get(&s->file, fds[0]);
+	if (r < 0) {
+		kipc__shm_free(s);
+		return r;
+	}
+	kipc__fd_close(fd);
+	*out = &s->ring.base;
+	return 0;
+}
+
+/* ---- knowing ---------------------------------------------------------------------------- */
+
+static int shm_peer(struct kipc_chan *base, struct kipc_peer *p)
+{
+	static const int states[] = { [KIPC_END_FREE] = KIPC_PEER_ABSENT,
+		                      [KIPC_END_LIVE] = KIPC_PEER_ALIVE,
+		                      [KIPC_END_DEAD] = KIPC_PEER_GONE };
+	struct kipc__ring_chan *c = &shm_of(base)->ring;
+	uint32_t state;
+
+	kipc__shm_look(c);
+	state = kipc__load_acquire(&c->status->ends[KIPC__RING_PEER(c)].state);
+	p->state = state <= KIPC_END_DEAD ? states[state] : KIPC_PEER_GONE;
+	if (p->state == KIPC_PEER_ALIVE)
+		(void)kipc__lockfile_held(shm_of(base)->file, KIPC__RING_PEER(c), &p->pid);
+	return 0;
+}
+
+const struct kipc__ring_back kipc__shm_back = {
+	.attach = shm_attach,
+	.detach = shm_detach,
+	.park = kipc__shm_park,
+	.wake = kipc__shm_wake,
+	.idle = kipc__shm_idle,
+	.look = kipc__shm_look,
+	.fd = kipc__shm_fd,
+	.shut = kipc__shm_shut,
+	.look_every = 32,
+};
+
+const struct kipc__transport kipc__transport_shm = {
+	.scheme = "shm",
+	.about = "rings in POSIX shared memory, futexes to sleep",
+	.caps = KIPC_CAP_ZEROCOPY | KIPC_CAP_MSG_BORDERS | KIPC_CAP_ORDERED | KIPC_CAP_RELIABLE |
+	        KIPC_CAP_POLL_FD | KIPC_CAP_DEATH_NOTICE | KIPC_CAP_HANDOVER | KIPC_CAP_NAMED |
+	        KIPC_CAP_NUMA,
+	.automatic = true,
+	.probe = shm_probe,
+	.open = kipc__shm_open,
+	.pair = shm_pair,
+	.from_fd = shm_from_fd,
+	.use = kipc__ring_base_use,
+	.handover = shm_handover,
+	.close = shm_close,
+	.reserve = kipc__ring_base_reserve,
+	.commit = kipc__ring_base_commit,
+	.discard = kipc__ring_base_discard,
+	.peek = kipc__ring_base_peek,
+	.release = kipc__ring_base_release,
+	.send = kipc__ring_base_send,
+	.recv = kipc__ring_base_recv,
+	.wait = kipc__ring_base_wait,
+	.fd = kipc__ring_base_fd,
+	.shutdown = kipc__ring_base_shutdown,
+	.peer = shm_peer,
+	.get = kipc__ring_base_get,
+};

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/* shm_chan.h - one end over plain shared memory; shared by shm.c, shm_name.c, shm_wake.c, shm_bell.c. */
+#ifndef KIPC_TRANSPORT_SHM_CHAN_H
+#define KIPC_TRANSPORT_SHM_CHAN_H
+
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include "../os/lock.h"
+#include "../os/map.h"
+#include "../os/region.h"
+#include "../os/sys.h"
+#include "ring_base.h"
+
+/* Bytes of the region's file that stand for something when locked: 0 and 1 are the ends. */
+#define KIPC__SHM_SETUP_BYTE 62 /* held while the name is looked at or changed */
+
+struct kipc__shm_chan {
+	struct kipc__ring_chan ring;
+	struct kipc__lockfile *file;
+	bool locked;                      /* I hold the life lock of my end */
+	int64_t looked_at;                /* coarse time of the last look at the peer's life */
+	char name[KIPC__REGION_NAME_MAX]; /* "": anonymous */
+	uint32_t mode;
+
+	/* Anonymous: my end of a socket pair. The peer's end closed everywhere means that nobody can
+	 * be the peer any more; a byte that arrives is a ring of my doorbell.
+	 */
+	int sock;
+	int bell;      /* named: my doorbell, a FIFO, once somebody polls */
+	int peer_bell; /* named: the peer's, once it has to be rung */
+
+	/* Polling, by side: epoll contains the doorbell, the latch and the watch. */
+	int epoll[2];
+	int latch[2];
+	int watch;        /* the peer's pidfd, readable when it is dead; -1: none yet */
+	bool watch_ticks; /* its pid cannot be seen from here: a timer that asks for a look */
+};
+
+extern const struct kipc__ring_back kipc__shm_back;
+
+/* shm.c */
+struct kipc__shm_chan *kipc__shm_new(const struct kipc__config *cfg, unsigned end);
+void kipc__shm_free(struct kipc__shm_chan *s);
+int kipc__shm_fill(int fd, const struct kipc__config *cfg);
+int kipc__shm_map(struct kipc__shm_chan *s);
+void kipc__shm_unmap(struct kipc__shm_chan *s);
+int kipc__shm_begin(struct kipc__shm_chan *s);
+int kipc__shm_lock(struct kipc__shm_chan *s);
+void kipc__shm_unlock(struct kipc__shm_chan *s);
+
+/* shm_name.c: meeting under a name. */
+int kipc__shm_open(struct kipc_chan **out, const struct kipc__config *cfg);
+void kipc__shm_name_drop(struct kipc__shm_chan *s);
+
+/* shm_wake.c: sleeping, waking, life and death. */
+int kipc__shm_park(struct kipc__ring_chan *c, unsigned side, uint64_t position, int64_t deadline);
+void kipc__shm_wake(struct kipc__ring_chan *c, unsigned side);
+void kipc__shm_look(struct kipc__ring_chan *c);
+int kipc__shm_shut(struct kipc__ring_chan *c, unsigned dirs);
+void kipc__shm_gone(struct kipc__ring_chan *c, unsigned end, uint32_t how);
+struct kipc_ring_bell *kipc__shm_my_bell(struct kipc__ring_chan *c, unsigned side);
+void kipc__shm_arm(struct kipc__ring_chan *c, unsigned side, uint64_t position, uint32_t how);
+
+/* shm_bell.c: the doorbell of pollers. */
+int kipc__shm_fd(struct kipc__ring_chan *c, unsigned side);
+void kipc__shm_idle(struct kipc__ring_chan *c, unsigned side);
+void kipc__shm_bell_ring(struct kipc__shm_chan *s, unsigned side);
+void kipc__shm_bell_self(struct kipc__shm_chan *s, unsigned side);
+void kipc__shm_bell_close(struct kipc__shm_chan *s);
+
+#endif /* KIPC_TRANSPORT_SHM_CHAN_H */

@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: MIT
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "shm_chan.h"
+
+/*
+ * Meeting under a name. A region gets its name when it is complete and its creator's life lock is
+ * held, so whoever finds the name finds a channel. Joining, reclaiming and dropping a name happen
+ * under the setup lock of the very file that has the name: nobody can put another file there
+ * meanwhile, for that means unlinking this one first.
+ *
+ * The name of a pair lasts until the first of its two ends is gone. A name behind which an end has
+ * died is over: whoever comes next removes it and starts afresh.
+ */
+
+#define SETUP_NS  (1000 * 1000 * 1000)
+#define SETUP_NAP (1000 * 1000)
+#define ATTEMPTS  100
+#define RETRY     1
+
+/* Record locks exclude processes; this excludes the threads of one. */
+static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
+
+static int setup_lock(struct kipc__lockfile *f, int64_t patience)
+{
+	int64_t deadline = kipc__deadline(patience);
+	struct timespec nap = kipc__timespec(SETUP_NAP);
+	int r;
+
+	while ((r = kipc__lockfile_take(f, KIPC__SHM_SETUP_BYTE)) == -EBUSY &&
+	       kipc__now() < deadline)
+		nanosleep(&nap, NULL);
+	return r;
+}
+
+static void setup_unlock(struct kipc__lockfile *f)
+{
+	kipc__lockfile_drop(f, KIPC__SHM_SETUP_BYTE);
+}
+
+static bool held(struct kipc__shm_chan *s, unsigned end)
+{
+	pid_t pid;
+
+	return kipc__lockfile_held(s->file, end, &pid) != 0;
+}
+
+static uint32_t state_of(struct kipc__shm_chan *s, unsigned end)
+{
+	return kipc__load_acquire(&s->ring.status->ends[end].state);
+}
+
+/* Has one of the two been there and gone? */
+static bool over(struct kipc__shm_chan *s)
+{
+	unsigned end, living = 0;
+
+	for (end = 0; end < 2; end++) {
+		if (state_of(s, end) == KIPC_END_DEAD ||
+		    (state_of(s, end) == KIPC_END_LIVE && !held(s, end)))
+			return true;
+		living += held(s, end);
+	}
+	return living == 0;
+}
+
+/* Under the setup lock, with the name still ours. */
+static void name_remove(struct kipc__shm_chan *s, unsigned bells)
+{
+	unsigned end;
+
+	kipc__region_unlink(s->name);
+	for (end = 0; end < 2; end++)
+		if (bells & (1u << end))
+			kipc__region_bell_unlink(s->name, s->ring.ident.id, end);
+}
+
+void kipc__shm_name_drop(struct kipc__shm_chan *s)
+{
+	struct kipc__ring_chan *c = &s->ring;
+	unsigned bells = 0;
+	unsigned end;
+
+	if (!*s->name)
+		return;
+	for (end = 0; end < 2; end++)
+		if (state_of(s, end) == KIPC_END_DEAD)
+			bells |= 1u << end;
+	if (setup_lock(s->file, 0) == 0) {
+		if (kipc__region_is(kipc__lockfile_fd(s->file), s->name))
+			kipc__region_unlink(s->name);
+		setup_unlock(s->file);
+	}
+	for (end = 0; end < 2; end++)
+		if (bells & (1u << end))
+			kipc__region_bell_unlink(s->name, c->ident.id, end);
+}
+
+/* ---- joining ---------------------------------------------------------------------------- */
+
+static int reclaim(struct kipc__shm_chan *s)
+{
+	name_remove(s, 3);
+	if (!kipc__region_is(kipc__lockfile_fd(s->file), s->name))
+		return RETRY;
+	kipc__why_set("a former channel of another user is left; remove /dev/shm/kipc.%s", s->name);
+	return -EACCES;
+}
+
+/* The name stands for a living channel: take its free end. */
+static int take_end(struct kipc__shm_chan *s, const struct kipc__config *cfg)
+{
+	int r;
+
+	if (cfg->flags & KIPC_EXCL) {
+		kipc__why_set("the name exists");
+		return -EEXIST;
+	}
+	s->ring.end = state_of(s, 1) == KIPC_END_FREE && !held(s, 1) ? 1 : 0;
+	if (state_of(s, s->ring.end) != KIPC_END_FREE || held(s, s->ring.end)) {
+		kipc__why_set("both ends of it are taken");
+		return -EBUSY;
+	}
+	r = kipc__ring_base_agree(&s->ring, cfg);
+	return r < 0 ? r : kipc__shm_lock(s);
+}
+
+static int join_locked(struct kipc__shm_chan *s, const struct kipc__config *cfg)
+{
+	unsigned end;
+	int r;
+
+	if (!kipc__region_is(kipc__lockfile_fd(s->file), s->name))
+		return RETRY;
+	s->ring.end = 1; /* the newcomer's, as long as it is free: DATA is mapped for it */
+	r = kipc__shm_map(s);
+	if (r < 0) {
+		kipc__why_set(r == -EPROTO ? "it was made by another version of libkipc"
+		                           : "it is no kipc channel");
+		return r == -EPROTO ? r : -EBADMSG;
+	}
+	if (over(s)) {
+		r = reclaim(s);
+		kipc__shm_unmap(s);
+		return r;
+	}
+	r = take_end(s, cfg);
+	end = s->ring.end;
+	if (r == 0 && end == 0) { /* it was handed over and is free again */
+		kipc__shm_unmap(s);
+		r = kipc__shm_map(s);
+	}
+	if (r == 0)
+		r = kipc__shm_begin(s);
+	if (r < 0)
+		kipc__shm_unmap(s);
+	return r;
+}
+
+static int join(struct kipc__shm_chan *s, const struct kipc__config *cfg)
+{
+	int fd;
+	int r = kipc__region_open(&fd, s->name);
+
+	if (r == -EBADMSG)
+		kipc__why_set("it is no kipc channel");
+	if (r == -EACCES)
+		kipc__why_set("no permission for /dev/shm/kipc.%s", s->name);
+	if (r < 0)
+		return r;
+	r = kipc__lockfile_get(&s->file, fd);
+	if (r < 0)
+		return r;
+	r = setup_lock(s->file, SETUP_NS);
+	if (r < 0) {
+		kipc__why_set("somebody is opening it and does not finish");
+		return r;
+	}
+	r = join_locked(s, cfg);
+	setup_unlock(s->file);
+	return r;
+}
+
+/* ---- creating --------------------------------------------------------------------------- */
+
+static int create_nameless(struct kipc__shm_chan *s, const struct kipc__config *cfg)
+{
+	uint64_t total = kipc__ring_base_bytes(cfg, (uint32_t)sysconf(_SC_PAGESIZE));
+	int fd;
+	int r = kipc__region_nameless(&fd, total, cfg->mode);
+
+	if (r < 0)
+		return r;
+	r = kipc__shm_fill(fd, cfg);
+	if (r < 0) {
+		kipc__fd_close(fd);
+		return r;
+	}
+	return kipc__lockfile_get(&s->file, fd);
+}
+
+static int create(struct kipc__shm_chan *s, const struct kipc__config *cfg)
+{
+	int r = create_nameless(s, cfg);
+
+	if (r == 0)
+		r = kipc__shm_lock(s);
+	if (r == 0)
+		r = kipc__shm_map(s);
+	if (r < 0)
+		return r;
+	r = kipc__shm_begin(s);
+	if (r == 0)
+		r = kipc__region_publish(kipc__lockfile_fd(s->file), s->name);
+	if (r < 0)
+		kipc__shm_unmap(s);
+	return r == -EEXIST ? RETRY : r;
+}
+
+/* ---- the slot --------------------------------------------------------------------------- */
+
+static int attempt(struct kipc_chan **out, const struct kipc__config *cfg)
+{
+	struct kipc__shm_chan *s = kipc__shm_new(cfg, 0);
+	int r;
+
+	if (!s)
+		return -ENOMEM;
+	strcpy(s->name, cfg->name);
+	r = join(s, cfg);
+	if (r == -ENOENT && (cfg->flags & KIPC_CREATE)) {
+		kipc__why_clear();
+		r = create(s, cfg);
+	}
+	if (r == 0) {
+		*out = &s->ring.base;
+		return 0;
+	}
+	kipc__shm_unlock(s);
+	kipc__shm_free(s);
+	return r;
+}
+
+int kipc__shm_open(struct kipc_chan **out, const struct kipc__config *cfg)
+{
+	int r = kipc__region_name_check(cfg->name);
+	unsigned i;
+
+	if (r < 0) {
+		kipc__why_set(
+			r == -EINVAL
+				? "a name is made of A-Z a-z 0-9 . _ - and does not start with a dot"
+				: "a name has at most %d bytes",
+			KIPC__REGION_NAME_MAX - 1);
+		return r;
+	}
+	pthread_mutex_lock(&one_at_a_time);
+	for (i = 0, r = RETRY; i < ATTEMPTS && r == RETRY; i++)
+		r = attempt(out, cfg);
+	pthread_mutex_unlock(&one_at_a_time);
+	if (r == -ENOENT)
+		kipc__why_set("there is no channel \"%s\"", cfg->name);
+	return r == RETRY ? -EBUSY : r;
+}
