@@ -1,0 +1,453 @@
+// SPDX-License-Identifier: MIT
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include "../os/map.h"
+#include "../os/region.h"
+#include "../os/sys.h"
+#include "ring_base.h"
+
+/*
+ * Rings of the kernel module. It owns the memory, decides who may map what, sleeps and wakes, and
+ * knows when an end dies; this file only asks it (kmod/uapi/kipc_dev.h).
+ */
+
+struct kmod_chan {
+	struct kipc__ring_chan ring;
+	int fd;    /* the endpoint */
+	int epoll; /* "room" seen as readable, once somebody asked */
+};
+
+static struct kmod_chan *kmod_of(struct kipc__ring_chan *c)
+{
+	return (struct kmod_chan *)c;
+}
+
+static int call(int fd, unsigned long request, void *arg)
+{
+	return ioctl(fd, request, arg) < 0 ? -errno : 0;
+}
+
+/* ---- the device ------------------------------------------------------------------------- */
+
+static int device_open(void)
+{
+	int fd = open(KIPC_DEV_PATH, O_RDWR | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+static const struct {
+	int status;
+	const char *cure;
+} cures[] = {
+	{ -ENOENT, "load the module: insmod kmod/kipc.ko, or modprobe kipc" },
+	{ -ENXIO, "load the module: insmod kmod/kipc.ko, or modprobe kipc" },
+	{ -EACCES, "join the group that owns " KIPC_DEV_PATH " (packaging/60-kipc.rules: kipc)" },
+	{ -EPERM, "the sandbox or the cgroup forbids " KIPC_DEV_PATH },
+	{ -EPROTO, "load the module that belongs to this libkipc" },
+};
+
+static void kmod_probe(struct kipc__verdict *v)
+{
+	struct kipc_ioc_info info = { .size = sizeof(info) };
+	int fd = device_open();
+	size_t i;
+
+	v->status = fd < 0 ? fd : call(fd, KIPC_IOC_INFO, &info);
+	if (v->status == 0 && info.abi != KIPC_DEV_ABI)
+		v->status = -EPROTO;
+	kipc__fd_close(fd);
+	if (v->status == 0)
+		return;
+	snprintf(v->why, sizeof(v->why), KIPC_DEV_PATH ": %s",
+	         v->status == -EPROTO ? "another version of the module" : strerror(-v->status));
+	for (i = 0; i < sizeof(cures) / sizeof(cures[0]); i++)
+		if (cures[i].status == v->status)
+			snprintf(v->cure, sizeof(v->cure), "%s", cures[i].cure);
+}
+
+/* ---- handles ---------------------------------------------------------------------------- */
+
+static const struct kipc__ring_back kmod_back;
+
+/* Takes the descriptor over, also in failure. */
+static int handle_make(struct kipc_chan **out, int fd, const struct kipc__config *cfg)
+{
+	struct kmod_chan *k = aligned_alloc(64, (sizeof(*k) + 63) & ~(size_t)63);
+
+	if (!k) {
+		kipc__fd_close(fd);
+		return -ENOMEM;
+	}
+	*k = (struct kmod_chan){ .fd = fd, .epoll = -1 };
+	kipc__ring_base_init(&k->ring, &kipc__transport_kmod, &kmod_back, cfg);
+	*out = &k->ring.base;
+	return 0;
+}
+
+static void handle_free(struct kmod_chan *k)
+{
+	kipc__fd_close(k->epoll);
+	kipc__fd_close(k->fd);
+	free(k);
+}
+
+static void unmap(struct kipc__ring_chan *c)
+{
+	unsigned i;
+
+	for (i = 0; i < 2; i++) {
+		kipc__unmap(c->data[i], 2 * c->geom[i].bytes);
+		kipc__unmap(c->ctrl[i], c->ident.ctrl_bytes);
+		c->data[i] = c->ctrl[i] = NULL;
+	}
+	kipc__unmap(c->status, c->status_bytes);
+	c->status = NULL;
+}
+
+static int map_areas(struct kipc__ring_chan *c, int fd)
+{
+	int r = 0;
+	unsigned i;
+
+	for (i = 0; i < 2 && r == 0; i++) {
+		int prot = PROT_READ | (i == c->end ? PROT_WRITE : 0);
+
+		r = kipc__map((void **)&c->ctrl[i], fd,
+		              c->ident.ctrl_off + (uint64_t)i * c->ident.ctrl_bytes,
+		              c->ident.ctrl_bytes, prot);
+		if (r == 0)
+			r = kipc__map(&c->data[i], fd, c->geom[i].data_off, 2 * c->geom[i].bytes,
+			              prot);
+	}
+	return r;
+}
+
+static int kmod_attach(struct kipc__ring_chan *c)
+{
+	struct kipc_ioc_self self = { .size = sizeof(self) };
+	int fd = kmod_of(c)->fd;
+	int r = call(fd, KIPC_IOC_SELF, &self);
+
+	if (r < 0)
+		return r;
+	if (self.kind != KIPC_KIND_PAIR || self.end > 1)
+		return -EBADMSG;
+	c->end = self.end;
+	c->may_fence = self.features & KIPC_FEAT_FENCE;
+	c->status_bytes = self.status_bytes;
+	r = kipc__map((void **)&c->status, fd, 0, c->status_bytes, PROT_READ);
+	if (r == 0)
+		r = kipc__ring_base_learn(c, c->status, 0);
+	if (r == 0)
+		r = map_areas(c, fd);
+	if (r == 0)
+		r = kipc__ring_base_begin(c);
+	if (r < 0)
+		unmap(c);
+	return r;
+}
+
+/* Unmapping is leaving: the module tells the peer. */
+static void kmod_detach(struct kipc__ring_chan *c, bool handover)
+{
+	(void)handover;
+	unmap(c);
+}
+
+static void kmod_close(struct kipc_chan *c, bool in_use)
+{
+	struct kmod_chan *k = kmod_of((struct kipc__ring_chan *)c);
+
+	if (in_use)
+		kmod_detach(&k->ring, false);
+	handle_free(k);
+}
+
+static int kmod_handover(struct kipc_chan *c)
+{
+	struct kmod_chan *k = kmod_of((struct kipc__ring_chan *)c);
+	int fd = k->fd;
+	int r = call(fd, KIPC_IOC_HANDOVER, NULL);
+
+	if (r < 0)
+		return r;
+	kmod_detach(&k->ring, true);
+	k->fd = -1;
+	handle_free(k);
+	return fd;
+}
+
+/* ---- creating and joining --------------------------------------------------------------- */
+
+static void create_fill(struct kipc_ioc_create *req, const struct kipc__config *cfg)
+{
+	uint32_t page = (uint32_t)sysconf(_SC_PAGESIZE);
+	unsigned r;
+
+	*req = (struct kipc_ioc_create){
+		.size = sizeof(*req),
+		.kind = KIPC_KIND_PAIR,
+		.mode = *cfg->name ? cfg->mode : 0,
+	};
+	for (r = 0; r < 2; r++) {
+		req->ring_bytes[r] = kipc__ring_base_ring_bytes(cfg, r, page);
+		req->start[r] = cfg->payload ? cfg->align - KIPC_REC_BYTES : 0;
+		req->align[r] = cfg->align;
+		req->node[r] = cfg->node;
+	}
+	strcpy(req->name, cfg->name);
+}
+
+/* What the module's refusals mean to the user. */
+static int explain(int r)
+{
+	static const struct {
+		int err;
+		const char *text;
+	} texts[] = {
+		{ -ENOSPC, "your limit of channel memory or channels in the module is reached" },
+		{ -ENOMEM,
+		  "the kernel has no memory for these rings (or the cgroup, or the node)" },
+		{ -EINVAL, "the module refuses this size, alignment or node" },
+		{ -EEXIST, "the name exists" },
+		{ -ENOENT, "there is no channel of this name" },
+		{ -EBUSY, "both ends of it are taken" },
+		{ -EACCES, "the mode of the name refuses you" },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		if (texts[i].err == r)
+			kipc__why_set("%s", texts[i].text);
+	return r;
+}
+
+static int kmod_pair(struct kipc_chan *out[2], const struct kipc__config *cfg)
+{
+	struct kipc_ioc_create req;
+	int dev = device_open();
+	int r;
+
+	if (dev < 0)
+		return dev;
+	create_fill(&req, cfg);
+	r = explain(call(dev, KIPC_IOC_CREATE, &req));
+	kipc__fd_close(dev);
+	if (r < 0)
+		return r;
+	r = handle_make(&out[0], req.fd[0], cfg);
+	if (r < 0) {
+		kipc__fd_close(req.fd[1]);
+		return r;
+	}
+	r = handle_make(&out[1], req.fd[1], cfg);
+	if (r < 0)
+		kmod_close(out[0], false);
+	return r;
+}
+
+/* A name to an endpoint: create it or join it. *joined: it was there. */
+static int meet(int dev, const struct kipc__config *cfg, int *fd, bool *joined)
+{
+	struct kipc_ioc_attach att = { .size = sizeof(att), .kind = KIPC_KIND_PAIR };
+	struct kipc_ioc_create req;
+	int r;
+
+	strcpy(att.name, cfg->name);
+	do {
+		*joined = false;
+		if (cfg->flags & KIPC_CREATE) {
+			create_fill(&req, cfg);
+			r = call(dev, KIPC_IOC_CREATE, &req);
+			*fd = req.fd[0];
+			if (r != -EEXIST || (cfg->flags & KIPC_EXCL))
+				return r;
+		}
+		*joined = true;
+		r = call(dev, KIPC_IOC_ATTACH, &att);
+		*fd = att.fd;
+		/* It went between the two calls: then it can be created after all. */
+	} while (r == -ENOENT && (cfg->flags & KIPC_CREATE));
+	return r;
+}
+
+static int kmod_open(struct kipc_chan **out, const struct kipc__config *cfg)
+{
+	struct kmod_chan *k;
+	bool joined;
+	int dev, fd;
+	int r = kipc__region_name_check(cfg->name);
+
+	if (r < 0) {
+		kipc__why_set("a name is 1 to %d of A-Z a-z 0-9 . _ - and starts with no dot",
+		              KIPC_NAME_MAX - 1);
+		return r;
+	}
+	dev = device_open();
+	if (dev < 0)
+		return dev;
+	r = explain(meet(dev, cfg, &fd, &joined));
+	kipc__fd_close(dev);
+	if (r == 0)
+		r = handle_make(out, fd, cfg);
+	if (r < 0)
+		return r;
+	k = kmod_of((struct kipc__ring_chan *)*out);
+	r = kmod_attach(&k->ring);
+	if (r == 0 && joined)
+		r = kipc__ring_base_agree(&k->ring, cfg);
+	if (r < 0)
+		kmod_close(*out, k->ring.status != NULL);
+	return r;
+}
+
+static int kmod_from_fd(struct kipc_chan **out, int fd, const struct kipc__config *cfg)
+{
+	struct kipc_ioc_self self = { .size = sizeof(self) };
+
+	if (call(fd, KIPC_IOC_SELF, &self) < 0)
+		return -ENOTTY;
+	return handle_make(out, fd, cfg);
+}
+
+/* ---- sleeping, waking, polling ---------------------------------------------------------- */
+
+static int kmod_park(struct kipc__ring_chan *c, unsigned side, uint64_t position, int64_t deadline)
+{
+	struct kipc_ioc_wait req = {
+		.size = sizeof(req),
+		.ring = side == KIPC_SIDE_DATA ? KIPC__RING_IN(c) : KIPC__RING_OUT(c),
+		.side = side,
+		.position = position,
+		.deadline = deadline == KIPC__NEVER ? KIPC_FOREVER : deadline,
+	};
+	struct kipc_ring_hints *mine = &c->ctrl[c->end]->hints;
+	int r;
+
+	/* The waker compares its position with this before it calls. */
+	kipc__store_relaxed(side == KIPC_SIDE_DATA ? &mine->data_at : &mine->space_at, position);
+	r = call(kmod_of(c)->fd, KIPC_IOC_WAIT, &req);
+	return r == -EPIPE ? 0 : r;
+}
+
+static void kmod_wake(struct kipc__ring_chan *c, unsigned side)
+{
+	struct kipc_ioc_wake req = {
+		.size = sizeof(req),
+		.ring = side == KIPC_SIDE_DATA ? KIPC__RING_OUT(c) : KIPC__RING_IN(c),
+		.side = side,
+		.hint = c->base.wait == KIPC_WAIT_BLOCK ? KIPC_HINT_SYNC : KIPC_HINT_NONE,
+	};
+
+	(void)call(kmod_of(c)->fd, KIPC_IOC_WAKE, &req);
+}
+
+/* The module arms in poll itself, and it tells of a death by itself. */
+static void kmod_idle(struct kipc__ring_chan *c, unsigned side)
+{
+	if (side == KIPC_SIDE_DATA && c->polled[side])
+		kipc__store_relaxed(&c->ctrl[c->end]->hints.data_at, c->rx.cons + 1);
+}
+
+static void kmod_look(struct kipc__ring_chan *c)
+{
+	(void)c;
+}
+
+static int kmod_fd(struct kipc__ring_chan *c, unsigned side)
+{
+	struct kmod_chan *k = kmod_of(c);
+	struct epoll_event e = { .events = EPOLLOUT };
+	int fd;
+
+	c->polled[side] = true;
+	if (side == KIPC_SIDE_DATA)
+		return k->fd;
+	if (k->epoll >= 0)
+		return k->epoll;
+	fd = epoll_create1(EPOLL_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (epoll_ctl(fd, EPOLL_CTL_ADD, k->fd, &e) != 0) {
+		int r = -errno;
+
+		kipc__fd_close(fd);
+		return r;
+	}
+	k->epoll = fd;
+	return fd;
+}
+
+static int kmod_shut(struct kipc__ring_chan *c, unsigned dirs)
+{
+	struct kipc_ioc_shutdown req = {
+		.size = sizeof(req),
+		.dirs = (dirs & KIPC_IN ? KIPC_DIR_IN : 0) | (dirs & KIPC_OUT ? KIPC_DIR_OUT : 0),
+	};
+
+	return call(kmod_of(c)->fd, KIPC_IOC_SHUTDOWN, &req);
+}
+
+static int kmod_peer(struct kipc_chan *base, struct kipc_peer *p)
+{
+	static const int states[] = { [KIPC_END_FREE] = KIPC_PEER_ABSENT,
+		                      [KIPC_END_LIVE] = KIPC_PEER_ALIVE,
+		                      [KIPC_END_DEAD] = KIPC_PEER_GONE };
+	struct kipc_ioc_peer req = { .size = sizeof(req) };
+	int r = call(kmod_of((struct kipc__ring_chan *)base)->fd, KIPC_IOC_PEER, &req);
+
+	if (r < 0)
+		return r;
+	p->state = req.state <= KIPC_END_DEAD ? states[req.state] : KIPC_PEER_GONE;
+	p->pid = req.pid;
+	p->uid = req.uid;
+	p->gid = req.gid;
+	return 0;
+}
+
+static const struct kipc__ring_back kmod_back = {
+	.attach = kmod_attach,
+	.detach = kmod_detach,
+	.park = kmod_park,
+	.wake = kmod_wake,
+	.idle = kmod_idle,
+	.look = kmod_look,
+	.fd = kmod_fd,
+	.shut = kmod_shut,
+	.look_every = 0,
+};
+
+const struct kipc__transport kipc__transport_kmod = {
+	.scheme = "kmod",
+	.about = "rings of the kernel module, " KIPC_DEV_PATH,
+	.caps = KIPC_CAP_ZEROCOPY | KIPC_CAP_MSG_BORDERS | KIPC_CAP_ORDERED | KIPC_CAP_RELIABLE |
+	        KIPC_CAP_POLL_FD | KIPC_CAP_DEATH_NOTICE | KIPC_CAP_HOSTILE_SAFE |
+	        KIPC_CAP_PEER_CRED | KIPC_CAP_HANDOVER | KIPC_CAP_NAMED | KIPC_CAP_NUMA,
+	.automatic = true,
+	.probe = kmod_probe,
+	.open = kmod_open,
+	.pair = kmod_pair,
+	.from_fd = kmod_from_fd,
+	.use = kipc__ring_base_use,
+	.handover = kmod_handover,
+	.close = kmod_close,
+	.reserve = kipc__ring_base_reserve,
+	.commit = kipc__ring_base_commit,
+	.discard = kipc__ring_base_discard,
+	.peek = kipc__ring_base_peek,
+	.release = kipc__ring_base_release,
+	.send = kipc__ring_base_send,
+	.recv = kipc__ring_base_recv,
+	.wait = kipc__ring_base_wait,
+	.fd = kipc__ring_base_fd,
+	.shutdown = kipc__ring_base_shutdown,
+	.peer = kmod_peer,
+	.get = kipc__ring_base_get,
+};
