@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <kipc_ring.h>
+#include "os/numa.h"
+#include "uri.h"
+
+#define DEFAULT_RING_BYTES (256 * 1024)
+
+/* One value of the query. 0, or -EINVAL. */
+typedef int (*option_fn)(struct kipc__config *cfg, const char *value);
+
+/* Digits and an optional K, M or G. */
+static int number(const char *text, uint64_t max, uint64_t *out)
+{
+	static const char units[] = "KMG";
+	const char *unit;
+	unsigned shift = 0;
+	char *end;
+
+	if (*text < '0' || *text > '9')
+		return -EINVAL;
+	errno = 0;
+	*out = strtoull(text, &end, 10);
+	if (errno)
+		return -EINVAL;
+	unit = *end ? strchr(units, *end) : NULL;
+	if (unit) {
+		shift = 10 * (unsigned)(unit - units + 1);
+		end++;
+	}
+	if (*end || *out > (max >> shift))
+		return -EINVAL;
+	*out <<= shift;
+	return 0;
+}
+
+static uint64_t power_of_two_from(uint64_t v)
+{
+	uint64_t p = KIPC_RING_MIN_BYTES;
+
+	while (p < v)
+		p *= 2;
+	return p;
+}
+
+static int set_size(struct kipc__config *cfg, uint64_t bytes)
+{
+	if (bytes == 0 || bytes > KIPC_RING_MAX_BYTES)
+		return -EINVAL;
+	cfg->ring_bytes = power_of_two_from(bytes);
+	cfg->given |= KIPC__GIVEN_SIZE;
+	return 0;
+}
+
+static int set_align(struct kipc__config *cfg, uint64_t align)
+{
+	if (align < 8 || align > KIPC_RING_MAX_ALIGN || (align & (align - 1)))
+		return -EINVAL;
+	cfg->align = (uint32_t)align;
+	cfg->given |= KIPC__GIVEN_ALIGN;
+	return 0;
+}
+
+static int set_mode(struct kipc__config *cfg, uint64_t mode)
+{
+	if (mode == 0 || (mode & ~0777ULL))
+		return -EINVAL;
+	cfg->mode = (uint32_t)mode;
+	cfg->given |= KIPC__GIVEN_MODE;
+	return 0;
+}
+
+static int set_node(struct kipc__config *cfg, int node)
+{
+	if (!kipc__numa_has(node)) {
+		kipc__why_set("there is no NUMA node %d here (%d in all)", node,
+		              kipc__numa_nodes());
+		return -EINVAL;
+	}
+	cfg->node = node;
+	cfg->given |= KIPC__GIVEN_NODE;
+	return 0;
+}
+
+static int set_wait(struct kipc__config *cfg, uint64_t wait)
+{
+	if (wait < KIPC_WAIT_ADAPTIVE || wait > KIPC_WAIT_BLOCK)
+		return -EINVAL;
+	cfg->wait = (unsigned)wait;
+	return 0;
+}
+
+/* ---- the query -------------------------------------------------------------------------- */
+
+static int option_size(struct kipc__config *cfg, const char *value)
+{
+	uint64_t v;
+
+	return number(value, KIPC_RING_MAX_BYTES, &v) < 0 ? -EINVAL : set_size(cfg, v);
+}
+
+static int option_align(struct kipc__config *cfg, const char *value)
+{
+	uint64_t v;
+
+	return number(value, KIPC_RING_MAX_ALIGN, &v) < 0 ? -EINVAL : set_align(cfg, v);
+}
+
+static int option_payload(struct kipc__config *cfg, const char *value)
+{
+	uint64_t v;
+
+	if (number(value, 1, &v) < 0)
+		return -EINVAL;
+	cfg->payload = v != 0;
+	return 0;
+}
+
+static int option_mode(struct kipc__config *cfg, const char *value)
+{
+	char *end;
+	unsigned long v = strtoul(value, &end, 8);
+
+	return *value < '0' || *value > '7' || *end ? -EINVAL : set_mode(cfg, v);
+}
+
+static int option_node(struct kipc__config *cfg, const char *value)
+{
+	uint64_t v;
+
+	if (strcmp(value, "local") == 0)
+		return set_node(cfg, kipc__numa_local());
+	return number(value, INT32_MAX, &v) < 0 ? -EINVAL : set_node(cfg, (int)v);
+}
+
+static int option_wait(struct kipc__config *cfg, const char *value)
+{
+	static const char *const names[] = { [KIPC_WAIT_ADAPTIVE] = "adaptive",
+		                             [KIPC_WAIT_SPIN] = "spin",
+		                             [KIPC_WAIT_BLOCK] = "block" };
+	unsigned i;
+
+	for (i = KIPC_WAIT_ADAPTIVE; i <= KIPC_WAIT_BLOCK; i++)
+		if (strcmp(value, names[i]) == 0)
+			return set_wait(cfg, i);
+	return -EINVAL;
+}
+
+static int option_spin(struct kipc__config *cfg, const char *value)
+{
+	return number(value, INT64_MAX, &cfg->spin_ns);
+}
+
+static const struct {
+	const char *key;
+	option_fn set;
+	const char *takes;
+} options[] = {
+	{ "size", option_size, "bytes from 1 to 1G, e.g. 8M" },
+	{ "align", option_align, "a power of two from 8 to 4096" },
+	{ "payload", option_payload, "0 or 1" },
+	{ "mode", option_mode, "octal permissions, e.g. 0660" },
+	{ "node", option_node, "a NUMA node or local" },
+	{ "wait", option_wait, "spin, block or adaptive" },
+	{ "spin", option_spin, "nanoseconds" },
+};
+
+#define NR_OPTIONS (sizeof(options) / sizeof(options[0]))
+
+static int option_set(struct kipc__config *cfg, const char *key, const char *value)
+{
+	size_t i;
+
+	for (i = 0; i < NR_OPTIONS; i++) {
+		if (strcmp(key, options[i].key) != 0)
+			continue;
+		kipc__why_clear();
+		if (options[i].set(cfg, value) == 0)
+			return 0;
+		if (!*kipc_why())
+			kipc__why_set("option %s=%s: it takes %s", key, value, options[i].takes);
+		return -EINVAL;
+	}
+	kipc__why_set("unknown option \"%s\"; there are:", key);
+	for (i = 0; i < NR_OPTIONS; i++)
+		kipc__why_add(" %s", options[i].key);
+	return -EINVAL;
+}
+
+static int query_parse(struct kipc__config *cfg, const char *query)
+{
+	char text[256], *pair, *value, *rest;
+	int r = 0;
+
+	if (strlen(query) >= sizeof(text)) {
+		kipc__why_set("the options are longer than %zu bytes", sizeof(text) - 1);
+		return -EINVAL;
+	}
+	strcpy(text, query);
+	for (pair = strtok_r(text, "&", &rest); pair && r == 0; pair = strtok_r(NULL, "&", &rest)) {
+		value = strchr(pair, '=');
+		if (!value) {
+			kipc__why_set("option \"%s\" has no value", pair);
+			return -EINVAL;
+		}
+		*value = '\0';
+		r = option_set(cfg, pair, value + 1);
+	}
+	return r;
+}
+
+/* ---- the options struct ----------------------------------------------------------------- */
+
+static int tail_check(const struct kipc_opts *o)
+{
+	const unsigned char *p = (const unsigned char *)o;
+	size_t i;
+
+	if (o->size < offsetof(struct kipc_opts, ring_bytes)) {
+		kipc__why_set("opts.size is %zu", o->size);
+		return -EINVAL;
+	}
+	for (i = sizeof(*o); i < o->size; i++)
+		if (p[i])
+			return kipc__why_set("opts has fields that this libkipc does not know"),
+			       -E2BIG;
+	return 0;
+}
+
+static int opts_apply(struct kipc__config *cfg, const struct kipc_opts *opts)
+{
+	struct kipc_opts o = { 0 };
+	int r = tail_check(opts);
+
+	if (r < 0)
+		return r;
+	memcpy(&o, opts, opts->size < sizeof(o) ? opts->size : sizeof(o));
+	if ((o.ring_bytes && set_size(cfg, o.ring_bytes) < 0) ||
+	    (o.mode && set_mode(cfg, o.mode) < 0) || (o.align && set_align(cfg, o.align) < 0) ||
+	    (o.wait && set_wait(cfg, o.wait) < 0)) {
+		kipc__why_set("a value in opts is out of range");
+		return -EINVAL;
+	}
+	if (o.spin_ns)
+		cfg->spin_ns = o.spin_ns;
+	return o.node_plus_1 ? set_node(cfg, (int)(o.node_plus_1 - 1)) : 0;
+}
+
+/* ---- the whole -------------------------------------------------------------------------- */
+
+static int too_long(const char *what, size_t max)
+{
+	kipc__why_set("the %s is longer than %zu bytes", what, max);
+	return -ENAMETOOLONG;
+}
+
+static int split(struct kipc__uri *uri, const char *text, const char **query)
+{
+	const char *colon = strstr(text, "://");
+	size_t scheme, name;
+
+	if (!colon || colon == text) {
+		kipc__why_set("\"%.64s\" is not scheme://name", text);
+		return -EINVAL;
+	}
+	scheme = (size_t)(colon - text);
+	name = strcspn(colon + 3, "?");
+	*query = colon[3 + name] ? colon + 3 + name + 1 : "";
+	if (scheme >= sizeof(uri->scheme))
+		return too_long("scheme", sizeof(uri->scheme) - 1);
+	if (name >= sizeof(uri->name))
+		return too_long("name", sizeof(uri->name) - 1);
+	memcpy(uri->scheme, text, scheme);
+	memcpy(uri->name, colon + 3, name);
+	return 0;
+}
+
+int kipc__uri_parse(struct kipc__uri *uri, const char *text, unsigned flags,
+                    const struct kipc_opts *opts)
+{
+	const char *query;
+	int r;
+
+	*uri = (struct kipc__uri){ .cfg = { .flags = flags,
+		                            .ring_bytes = DEFAULT_RING_BYTES,
+		                            .mode = 0600,
+		                            .align = 8,
+		                            .node = -1,
+		                            .wait = KIPC_WAIT_ADAPTIVE,
+		                            .spin_ns = KIPC__SPIN_MEASURED } };
+	uri->cfg.name = uri->name;
+	r = split(uri, text, &query);
+	if (r == 0 && opts)
+		r = opts_apply(&uri->cfg, opts);
+	if (r == 0)
+		r = query_parse(&uri->cfg, query);
+	if (r == 0 && uri->cfg.payload && uri->cfg.align == 8)
+		uri->cfg.payload = false; /* every payload is aligned to 8 */
+	return r;
+}
