@@ -190,9 +190,16 @@ unpack_qemu() {
 	rm -rf "$work/debs"
 }
 
+# The headers know where they lie, so that a moved tree has to be made again.
+present() {
+	local dir=$vm/${1/#6/linux-6}
+	[ -e "$dir/stamp" ] || return 1
+	[ ! -d "$dir/headers" ] || grep -qF "$dir/" "$dir/headers/Makefile"
+}
+
 fetch() {
 	local what=$1
-	if [ -z "$update" ] && [ -e "$vm/${what/#6/linux-6}/stamp" ]; then
+	if [ -z "$update" ] && present "$what"; then
 		return 0
 	fi
 	case $what in

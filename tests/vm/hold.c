@@ -3,8 +3,8 @@
  * hold - keeps a channel of the module open until its standard input ends
  *
  * The control handle is closed at once: what keeps the module loaded are the endpoints and a
- * mapping. "ready" is printed when they exist. At the end, channels worth more than the machine's
- * memory and any limit are made and dropped one after the other: all of it must come back.
+ * mapping. "ready" is printed when they exist. At the end, channels worth several times the memory
+ * that this process may have are made and dropped one after the other: all of it must come back.
  */
 #include <err.h>
 #include <fcntl.h>
@@ -76,7 +76,7 @@ int main(void)
 	while (read(STDIN_FILENO, &byte, 1) > 0)
 		;
 	control = open_control();
-	cycle(control, 300);
+	cycle(control, 100);
 	close(control);
 	return 0;
 }
