@@ -190,11 +190,24 @@ unpack_qemu() {
 	rm -rf "$work/debs"
 }
 
-# The headers know where they lie, so that a moved tree has to be made again.
+# The headers know where they lie, so that a moved tree has to be made again;
+# QEMU leans on libraries of the host, which may go.
 present() {
 	local dir=$vm/${1/#6/linux-6}
 	[ -e "$dir/stamp" ] || return 1
-	[ ! -d "$dir/headers" ] || grep -qF "$dir/" "$dir/headers/Makefile"
+	if [ "$1" = qemu ]; then
+		"$top/tests/vm/qemu.sh" --version >/dev/null 2>&1
+	else
+		grep -qF "$dir/" "$dir/headers/Makefile"
+	fi
+}
+
+# Its stamp keeps the next run from looking for a better one again.
+take_host_qemu() {
+	echo 'no QEMU from backports; taking the one of the host' >&2
+	"$top/.ci/deps.sh" qemu
+	mkdir -p "$vm/qemu"
+	"$top/tests/vm/qemu.sh" --version | sed 1q >"$vm/qemu/stamp"
 }
 
 fetch() {
@@ -204,11 +217,7 @@ fetch() {
 	fi
 	case $what in
 	6.*) fetch_kernel "$what" ;;
-	qemu)
-		if ! fetch_qemu; then
-			echo 'no QEMU from backports; taking the one of the host' >&2
-			"$top/.ci/deps.sh" qemu
-		fi ;;
+	qemu) fetch_qemu || take_host_qemu ;;
 	*) die "nothing known about '$what'" ;;
 	esac
 }
