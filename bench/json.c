@@ -208,6 +208,25 @@ static json_t *list_probes(const struct run *run)
 	return list;
 }
 
+/* The results go beside path first, so that a run that is cut short leaves the older ones alone. */
+static void name_part(char *part, size_t size, const char *path)
+{
+	snprintf(part, size, "%s.part", path);
+}
+
+int json_try(const char *path)
+{
+	char part[4096];
+	FILE *f;
+
+	name_part(part, sizeof(part), path);
+	f = fopen(part, "we");
+	if (!f)
+		return -errno;
+	fclose(f);
+	return remove(part) < 0 ? -errno : 0;
+}
+
 int json_write(const char *path, const struct run *run, const struct json_extra *extra)
 {
 	json_t *all = json_object(), *rows = json_array();
@@ -222,7 +241,7 @@ int json_write(const char *path, const struct run *run, const struct json_extra 
 	json_object_set_new(all, "transports", list_mechs());
 	json_object_set_new(all, "rows", rows);
 	json_object_set_new(all, "probes", list_probes(run));
-	snprintf(part, sizeof(part), "%s.part", path);
+	name_part(part, sizeof(part), path);
 	r = json_dump_file(all, part, JSON_INDENT(1) | JSON_REAL_PRECISION(6));
 	json_decref(all);
 	if (r < 0)

@@ -11,6 +11,9 @@ struct json_extra {
 	bool quick;
 };
 
+/* Could path be written? A negative errno before a run is better than one after it. */
+int json_try(const char *path);
+
 /* Write everything to path, whole or not at all. A negative errno. */
 int json_write(const char *path, const struct run *run, const struct json_extra *extra);
 

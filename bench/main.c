@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 /* main.c - the command line of kipc-bench */
 #include <argp.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "attempt.h"
 #include "clock.h"
 #include "json.h"
 #include "machine.h"
@@ -46,43 +48,51 @@ static const struct argp_option options[] = {
 	{ NULL, 0, NULL, 0, NULL, 0 },
 };
 
-static unsigned long parse_number(struct argp_state *state, const char *what, const char *text,
-                                  unsigned long low, unsigned long high)
+static _Noreturn void refuse(const char *what, const char *text, const char *why)
 {
-	char *end;
+	fprintf(stderr, "kipc: bench: --%s=%s: %s\n", what, text, why);
+	exit(2);
+}
+
+static unsigned long parse_number(const char *what, const char *text, unsigned long low,
+                                  unsigned long high)
+{
+	char *end, why[64];
 	unsigned long v = strtoul(text, &end, 10);
 
 	if (end != text && *end == 'K')
 		v <<= 10, end++;
 	else if (end != text && *end == 'M')
 		v <<= 20, end++;
+	snprintf(why, sizeof(why), "not a number from %lu to %lu", low, high);
 	if (end == text || *end || v < low || v > high || *text == '-')
-		argp_error(state, "%s: %s: not a number from %lu to %lu", what, text, low, high);
+		refuse(what, text, why);
 	return v;
 }
 
-static void parse_sizes(struct argp_state *state, char *list)
+static void parse_sizes(struct arguments *a, char *list)
 {
-	struct arguments *a = state->input;
 	char *item;
 
 	while ((item = strsep(&list, ","))) {
 		if (a->plan.n_sizes == SIZES_MAX)
-			argp_error(state, "sizes: more than %d", SIZES_MAX);
-		a->sizes[a->plan.n_sizes++] =
-			parse_number(state, "sizes", item, BENCH_MSG_MIN, 64 << 20);
+			refuse("sizes", item, "too many");
+		a->sizes[a->plan.n_sizes++] = parse_number("sizes", item, BENCH_MSG_MIN, 64 << 20);
 	}
 	a->plan.sizes = a->sizes;
 }
 
-static void parse_cpus(struct argp_state *state, const char *text)
+/* Tried at once: a whole run of rows that say the same would help nobody. */
+static void parse_cpus(struct arguments *a, const char *text)
 {
-	struct arguments *a = state->input;
 	int n = 0;
 
-	if (sscanf(text, "%d,%d%n", &a->cpu[0], &a->cpu[1], &n) != 2 || text[n] || a->cpu[0] < 0 ||
-	    a->cpu[1] < 0 || a->cpu[0] >= 1024 || a->cpu[1] >= 1024)
-		argp_error(state, "cpus: %s: not two numbers of CPUs", text);
+	if (sscanf(text, "%d,%d%n", &a->cpu[0], &a->cpu[1], &n) != 2 || text[n])
+		refuse("cpus", text, "not two numbers of CPUs");
+	for (int i = 0; i < 2; i++) {
+		if (a->cpu[i] < 0 || a->cpu[i] >= CPU_SETSIZE || attempt_pin(a->cpu[i]) < 0)
+			refuse("cpus", text, "not both are CPUs that this process may use");
+	}
 	a->cpus_given = true;
 }
 
@@ -97,15 +107,15 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	else if (key == 'j')
 		a->json = arg;
 	else if (key == KEY_SIZES)
-		parse_sizes(state, arg);
+		parse_sizes(a, arg);
 	else if (key == KEY_REPS)
-		a->plan.reps = parse_number(state, "reps", arg, 1, REPS_MAX);
+		a->plan.reps = parse_number("reps", arg, 1, REPS_MAX);
 	else if (key == KEY_MS)
-		a->plan.ms = parse_number(state, "ms", arg, 1, 60000);
+		a->plan.ms = parse_number("ms", arg, 1, 60000);
 	else if (key == KEY_BUDGET)
-		a->budget_s = parse_number(state, "budget", arg, 1, 86400);
+		a->budget_s = parse_number("budget", arg, 1, 86400);
 	else if (key == KEY_CPUS)
-		parse_cpus(state, arg);
+		parse_cpus(a, arg);
 	else if (key == KEY_KIPC)
 		kipc_extra_options = arg;
 	else if (key == KEY_COMMIT)
@@ -173,11 +183,14 @@ int main(int argc, char **argv)
 	if (r < 0)
 		return complain("plan", r);
 	if (!plan.tasks)
-		return complain(a.plan.only, -ENOENT);
+		refuse("only", a.plan.only, "no transport has such a name; see --list");
 	if (a.list) {
 		list(&plan);
 		return 0;
 	}
+	r = json_try(a.json);
+	if (r < 0)
+		return complain(a.json, r);
 	clock_calibrate();
 	run.two_cpus = a.plan.two_cpus;
 	run.budget_s = a.budget_s ? a.budget_s : a.plan.quick ? QUICK_S : FULL_S;

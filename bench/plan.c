@@ -92,6 +92,8 @@ static const struct sweep quick_plan[] = {
 	{ "kipc:*",           &bench_stream,    SPIN, TWO, COPY | INPLACE, batch_32, just_64, 20, 3, NULL },
 	{ "kipc:*",           &bench_stream,    BLOCK | ADAPTIVE, TWO, COPY, one, quick_stream, 20, 2, NULL },
 	{ "stock:*",          &bench_stream,    SPIN | BLOCK, TWO, COPY, one, quick_stream, 20, 2, NULL },
+	{ "kipc:*",           &bench_stream,    BLOCK, SAME, COPY, one, just_64, 20, 2, NULL },
+	{ "stock:*",          &bench_stream,    BLOCK, SAME, COPY, one, just_64, 20, 2, NULL },
 	{ "kipc:*",           &bench_idle,      BLOCK | ADAPTIVE, TWO, COPY, one, just_64, 100, 1, NULL },
 	{ NULL, NULL, 0, 0, 0, NULL, NULL, 0, 0, NULL },
 };

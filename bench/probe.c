@@ -18,10 +18,11 @@
 #define START_MS   100 /* for the other process to appear */
 #define GROUP      32
 #define GROUPS_MAX 8192
+#define CORE_NS    40
 #define NEAR_NS    150
 #define AGREE      1.5 /* how much two probes may differ */
 
-const char *const placement_names[] = { "none", "near", "far" };
+const char *const placement_names[] = { "none", "core", "near", "far" };
 
 static struct lines *lines;
 
@@ -109,6 +110,8 @@ enum placement probe_placement(double line_ns)
 {
 	if (line_ns <= 0)
 		return PLACE_NONE;
+	if (line_ns < CORE_NS)
+		return PLACE_CORE;
 	return line_ns < NEAR_NS ? PLACE_NEAR : PLACE_FAR;
 }
 

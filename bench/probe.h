@@ -10,7 +10,7 @@
 
 #include <stdbool.h>
 
-enum placement { PLACE_NONE, PLACE_NEAR, PLACE_FAR, PLACEMENTS };
+enum placement { PLACE_NONE, PLACE_CORE, PLACE_NEAR, PLACE_FAR, PLACEMENTS };
 
 extern const char *const placement_names[PLACEMENTS];
 
@@ -23,7 +23,7 @@ int probe_init(void);
  */
 double probe_line(const int cpu[2]);
 
-/* Below 150 ns: a shared cache. */
+/* Below 40 ns: two threads of one core; below 150 ns: two cores with a cache in common. */
 enum placement probe_placement(double line_ns);
 
 /* Do the probes before and after a repetition mean the same placement? */

@@ -130,6 +130,34 @@ static _Noreturn void second(struct pair *p, pid_t parent)
 	_exit(run_side(p, 1) < 0);
 }
 
+static struct pair *mine;
+
+/*
+ * Runs in the first process. When the second one is gone for a bad reason, nobody will answer this one
+ * any more, and it ends at once. After a good end nothing is left to wait for.
+ */
+static void second_ended(int sig)
+{
+	int status, saved = errno;
+
+	(void)sig;
+	if (waitpid(-1, &status, WNOHANG) > 0 && status != 0) {
+		if (WIFSIGNALED(status))
+			bench_fail(mine, -EIO, "the second process died of signal %d",
+			           WTERMSIG(status));
+		_exit(1);
+	}
+	errno = saved;
+}
+
+static void watch_second(struct pair *p)
+{
+	struct sigaction act = { .sa_handler = second_ended, .sa_flags = SA_RESTART };
+
+	mine = p;
+	sigaction(SIGCHLD, &act, NULL);
+}
+
 _Noreturn void side_first(struct pair *p)
 {
 	pid_t self = getpid(), child = -1;
@@ -143,6 +171,7 @@ _Noreturn void side_first(struct pair *p)
 		_exit(1);
 	}
 	if (p->cell.bench->run[1]) {
+		watch_second(p);
 		child = fork();
 		if (child == 0)
 			second(p, self);

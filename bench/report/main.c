@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT
+/* main.c - the command line of kipc-bench-report: results.json as tables or as a page */
+#include <argp.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "bars.h"
+#include "page.h"
+#include "table.h"
+
+struct arguments {
+	const char *in;
+	const char *html;
+	bool all;
+};
+
+static const struct argp_option options[] = {
+	{ "html", 'h', "FILE", 0, "Write the page there too", 0 },
+	{ "all", 'a', NULL, 0, "Print every table, not only the main ones", 0 },
+	{ NULL, 0, NULL, 0, NULL, 0 },
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct arguments *a = state->input;
+
+	if (key == 'h')
+		a->html = arg;
+	else if (key == 'a')
+		a->all = true;
+	else if (key == ARGP_KEY_ARG && !a->in)
+		a->in = arg;
+	else if (key == ARGP_KEY_END && !a->in)
+		argp_error(state, "no results file given");
+	else
+		return ARGP_ERR_UNKNOWN;
+	return 0;
+}
+
+static const struct argp argp = {
+	.options = options,
+	.parser = parse,
+	.args_doc = "RESULTS.JSON",
+	.doc = "Prints the results of kipc-bench as tables, and as a page with pictures.",
+};
+
+/* On a terminal the medians are enough. */
+static bool is_main(const struct table *t)
+{
+	return t->measure == &measure_p50 || t->measure == &measure_msgs ||
+	       t->measure == &measure_bytes || t->measure == &measure_idle;
+}
+
+/* A placement that few rows saw is left to the page. */
+static bool is_usual(const struct results *all, const char *placement)
+{
+	size_t most = 0;
+
+	for (const char *const *p = placements; *p; p++) {
+		if (rows_placed(all, *p) > most)
+			most = rows_placed(all, *p);
+	}
+	return 2 * rows_placed(all, placement) > most;
+}
+
+static void print_tables(const struct results *all, bool every)
+{
+	for (const struct table *t = tables; t->title; t++) {
+		if (!every && !is_main(t))
+			continue;
+		table_text(stdout, all, t, "");
+		for (const char *const *p = placements; *p; p++) {
+			if (every || is_usual(all, *p))
+				table_text(stdout, all, t, *p);
+		}
+	}
+	skipped_text(stdout, all);
+	bars_text(stdout, all);
+}
+
+int main(int argc, char **argv)
+{
+	struct arguments a = { 0 };
+	struct results all;
+	int r = 0;
+
+	argp_parse(&argp, argc, argv, 0, NULL, &a);
+	if (rows_load(&all, a.in) < 0)
+		return 1;
+	print_tables(&all, a.all);
+	if (a.html) {
+		r = page_write(a.html, &all);
+		if (r < 0)
+			fprintf(stderr, "kipc: bench: %s: %s\n", a.html, strerror(-r));
+		else
+			printf("\nresults: %s\nreport:  %s\n", a.in, a.html);
+	}
+	rows_free(&all);
+	return r < 0;
+}
