@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: MIT
+/*
+ * sock.c - transport unix: packets over a SOCK_SEQPACKET socket
+ *
+ * By name: the creator listens under a path, the second end connects. The creator accepts when one of
+ * its calls next needs the peer; from then on others are refused. Messages that the creator sends
+ * before that have nowhere to go: they wait, or get -EAGAIN. What the second end sends meanwhile is
+ * kept by the kernel. The path vanishes when the creator closes, hands over, or notices that the peer
+ * is gone.
+ *
+ * The kernel counts what is queued by memory, not by payload, and calls a socket writable again when
+ * a quarter of its send buffer is in use or less, which saves wake-ups. A sender that sleeps looks by
+ * itself after a while, so that it goes on as soon as there is room at all.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "../os/sys.h"
+#include "sock_chan.h"
+
+/* Opening meets, or is faster, or slower: this often, then it gives up. */
+#define TRIES 16
+
+static struct kipc__sock *sock_of(struct kipc_chan *c)
+{
+	return (struct kipc__sock *)c;
+}
+
+/* ---- opening ---------------------------------------------------------------------------- */
+
+static void sock_free(struct kipc__sock *s)
+{
+	/* Before the socket: what is registered in them goes with them. */
+	kipc__fd_close(s->poll[0]);
+	kipc__fd_close(s->poll[1]);
+	kipc__fd_close(s->latch);
+	kipc__fd_close(s->fd);
+	kipc__fd_close(s->listener);
+	kipc__dgram_base_free(&s->d);
+	pthread_mutex_destroy(&s->lock);
+	free(s);
+}
+
+static struct kipc__sock *sock_new(const struct kipc__config *cfg)
+{
+	struct kipc__sock *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return NULL;
+	kipc__dgram_base_init(&s->d, &kipc__transport_unix, &kipc__sock_back, cfg);
+	s->fd = s->listener = s->latch = s->poll[0] = s->poll[1] = -1;
+	s->ring_bytes = cfg->ring_bytes;
+	pthread_mutex_init(&s->lock, NULL);
+	return s;
+}
+
+/* The directions that an end with these flags does not have. */
+static unsigned refused(unsigned flags)
+{
+	unsigned dirs = (flags & KIPC_SEND ? KIPC_OUT : 0) | (flags & KIPC_RECV ? KIPC_IN : 0);
+
+	return dirs ? KIPC__SOCK_BOTH & ~dirs : 0;
+}
+
+/* A connected socket becomes the channel's; on failure it stays the caller's. */
+static int adopt(struct kipc__sock *s, int fd, unsigned flags)
+{
+	int r = kipc__sock_tune(s, fd);
+
+	if (r < 0)
+		return r;
+	s->shut = refused(flags);
+	kipc__sock_shut(fd, s->shut);
+	s->fd = fd;
+	return 0;
+}
+
+static int join(struct kipc__sock *s, const struct kipc__config *cfg)
+{
+	int fd;
+	int r = kipc__unix_join(&fd, cfg->name);
+
+	if (r == 0) {
+		r = adopt(s, fd, cfg->flags);
+		if (r < 0)
+			kipc__fd_close(fd);
+	}
+	return r;
+}
+
+/* The listener has the same limits as the socket that it will give. */
+static int create(struct kipc__sock *s, const struct kipc__config *cfg)
+{
+	int r = kipc__unix_listen(&s->listener, &s->name, cfg->name, cfg->mode);
+
+	if (r < 0)
+		return r;
+	s->has_name = true;
+	s->shut = refused(cfg->flags);
+	kipc__sock_raise(s, s->listener);
+	return 0;
+}
+
+static int join_or_create(struct kipc__sock *s, const struct kipc__config *cfg)
+{
+	int tries, r = -EEXIST;
+
+	for (tries = 0; tries < TRIES && r == -EEXIST; tries++) {
+		if (!(cfg->flags & KIPC_EXCL)) {
+			r = join(s, cfg);
+			if (r != -ENOENT || !(cfg->flags & KIPC_CREATE))
+				return r;
+		}
+		r = create(s, cfg);
+		if (cfg->flags & KIPC_EXCL)
+			return r;
+	}
+	return r;
+}
+
+static void explain(int r, const char *path)
+{
+	static const struct {
+		int err;
+		const char *why;
+	} whys[] = {
+		{ -ENOENT, "nobody listens there" },
+		{ -EEXIST, "another process listens there" },
+		{ -EBUSY, "both ends are taken" },
+		{ -EBADMSG, "that is no socket, or one of another kind" },
+		{ -ENAMETOOLONG, "a path of a socket has at most 103 bytes" },
+	};
+	const char *why = strerrordesc_np(-r);
+	size_t i;
+
+	for (i = 0; i < sizeof(whys) / sizeof(whys[0]); i++)
+		if (whys[i].err == r)
+			why = whys[i].why;
+	kipc__why_set("unix: %s: %s", path, why ? why : "failed");
+}
+
+static int sock_open(struct kipc_chan **out, const struct kipc__config *cfg)
+{
+	struct kipc__sock *s;
+	int r;
+
+	if (cfg->name[0] != '/') {
+		kipc__why_set("unix: \"%s\" is no absolute path, as in unix:///run/x.sock",
+		              cfg->name);
+		return -EINVAL;
+	}
+	s = sock_new(cfg);
+	r = s ? join_or_create(s, cfg) : -ENOMEM;
+	if (r < 0) {
+		explain(r, cfg->name);
+		if (s)
+			sock_free(s);
+		return r;
+	}
+	*out = &s->d.base;
+	return 0;
+}
+
+static int sock_pair(struct kipc_chan *out[2], const struct kipc__config *cfg)
+{
+	struct kipc__sock *s[2] = { sock_new(cfg), sock_new(cfg) };
+	int fd[2] = { -1, -1 };
+	int r = s[0] && s[1] ? kipc__unix_pair(fd, SOCK_SEQPACKET) : -ENOMEM;
+	int i;
+
+	for (i = 0; i < 2 && r == 0; i++)
+		r = adopt(s[i], fd[i], i == 0 ? cfg->flags : 0);
+	for (i = 0; i < 2; i++) {
+		if (r == 0) {
+			out[i] = &s[i]->d.base;
+			continue;
+		}
+		if (s[i] && s[i]->fd < 0)
+			kipc__fd_close(fd[i]);
+		if (s[i])
+			sock_free(s[i]);
+	}
+	if (r < 0)
+		kipc__why_set("unix: %s", kipc_strerror(r));
+	return r;
+}
+
+/* Other transports hand over in sockets of other types. */
+static int sock_from_fd(struct kipc_chan **out, int fd, const struct kipc__config *cfg)
+{
+	struct kipc__sock *s;
+	int r;
+
+	if (!kipc__unix_is(fd, SOCK_SEQPACKET))
+		return -ENOTTY;
+	s = sock_new(cfg);
+	r = s ? adopt(s, fd, cfg->flags) : -ENOMEM;
+	if (r == 0 && (fcntl(fd, F_SETFL, 0) < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)) {
+		r = -errno;
+		s->fd = -1;
+	}
+	if (r < 0) {
+		kipc__why_set("unix: %s", kipc_strerror(r));
+		if (s)
+			sock_free(s);
+		return r;
+	}
+	*out = &s->d.base;
+	return 0;
+}
+
+/* ---- life ------------------------------------------------------------------------------- */
+
+static int sock_use(struct kipc_chan *c)
+{
+	(void)c;
+	return 0;
+}
+
+static void leave(struct kipc__sock *s)
+{
+	if (s->has_name)
+		kipc__unix_leave(&s->name);
+}
+
+static void sock_close(struct kipc_chan *c, bool in_use)
+{
+	struct kipc__sock *s = sock_of(c);
+
+	if (in_use)
+		leave(s);
+	sock_free(s);
+}
+
+/* -EBUSY: nobody is at the other end yet, or a message that did not fit its buffer is held here,
+ * which the socket cannot carry: receive it first.
+ */
+static int sock_handover(struct kipc_chan *c)
+{
+	struct kipc__sock *s = sock_of(c);
+	int fd = kipc__sock_now(s);
+
+	if (fd == -EAGAIN || (fd >= 0 && s->d.in.held))
+		return -EBUSY;
+	if (fd < 0)
+		return fd;
+	leave(s);
+	s->fd = -1;
+	sock_free(s);
+	return fd;
+}
+
+static int sock_shutdown(struct kipc_chan *c, unsigned dirs)
+{
+	struct kipc__sock *s = sock_of(c);
+
+	pthread_mutex_lock(&s->lock);
+	s->shut |= dirs;
+	if (s->fd >= 0)
+		kipc__sock_shut(s->fd, dirs);
+	pthread_mutex_unlock(&s->lock);
+	return 0;
+}
+
+static int sock_peer(struct kipc_chan *c, struct kipc_peer *p)
+{
+	struct kipc__sock *s = sock_of(c);
+	struct ucred who;
+	int fd = kipc__sock_now(s);
+	int r;
+
+	if (fd < 0)
+		return fd == -EAGAIN ? 0 : fd;
+	r = kipc__unix_peer(fd, &who);
+	if (r < 0)
+		return r;
+	p->state = kipc__sock_hung_up(fd) ? KIPC_PEER_GONE : KIPC_PEER_ALIVE;
+	p->pid = who.pid;
+	p->uid = who.uid;
+	p->gid = who.gid;
+	return 0;
+}
+
+static void sock_probe(struct kipc__verdict *v)
+{
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+	if (fd >= 0) {
+		kipc__fd_close(fd);
+		return;
+	}
+	v->status = -ENODEV;
+	snprintf(v->why, sizeof(v->why), "no unix sockets of type SOCK_SEQPACKET: %s",
+	         strerrordesc_np(errno));
+	snprintf(v->cure, sizeof(v->cure), "allow unix sockets in this sandbox or kernel");
+}
+
+const struct kipc__transport kipc__transport_unix = {
+	.scheme = "unix",
+	.about =
+		"packets over a unix socket, copied by the kernel; a creator's messages wait for its peer",
+	.caps = KIPC_CAP_MSG_BORDERS | KIPC_CAP_ORDERED | KIPC_CAP_RELIABLE | KIPC_CAP_POLL_FD |
+	        KIPC_CAP_DEATH_NOTICE | KIPC_CAP_HOSTILE_SAFE | KIPC_CAP_PEER_CRED |
+	        KIPC_CAP_HANDOVER | KIPC_CAP_NAMED,
+	.automatic = false,
+	.probe = sock_probe,
+	.open = sock_open,
+	.pair = sock_pair,
+	.from_fd = sock_from_fd,
+	.use = sock_use,
+	.handover = sock_handover,
+	.close = sock_close,
+	.reserve = kipc__dgram_base_reserve,
+	.commit = kipc__dgram_base_commit,
+	.discard = kipc__dgram_base_discard,
+	.peek = kipc__dgram_base_peek,
+	.release = kipc__dgram_base_release,
+	.send = kipc__dgram_base_send,
+	.recv = kipc__dgram_base_recv,
+	.wait = kipc__dgram_base_wait,
+	.fd = kipc__sock_fd,
+	.shutdown = sock_shutdown,
+	.peer = sock_peer,
+	.get = kipc__dgram_base_get,
+};
