@@ -200,5 +200,7 @@ int main(int argc, char **argv)
 	extra.commit = a.commit;
 	extra.quick = a.plan.quick;
 	r = json_write(a.json, &run, &extra);
+	free(run.probe);
+	free(plan.task);
 	return r < 0 ? complain(a.json, r) : 0;
 }

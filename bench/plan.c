@@ -215,13 +215,23 @@ static int add_sweep(struct plan *plan, const struct sweep *w, const struct plan
 	return 0;
 }
 
-/* What is compared with each other is taken one after the other: benchmark, CPUs, wait, size. */
+static bool is_idle(const struct cell *c)
+{
+	return c->bench == &bench_idle;
+}
+
+/*
+ * What is compared with each other is taken one after the other: benchmark, CPUs, wait, size. Idling
+ * comes last: it is what can be missed if the time is over.
+ */
 static int compare(const void *a, const void *b)
 {
 	const struct cell *x = &((const struct task *)a)->cell,
 			  *y = &((const struct task *)b)->cell;
-	int r = strcmp(x->bench->name, y->bench->name);
+	int r = is_idle(x) - is_idle(y);
 
+	if (!r)
+		r = strcmp(x->bench->name, y->bench->name);
 	if (!r)
 		r = (int)y->cpus - (int)x->cpus;
 	if (!r)
