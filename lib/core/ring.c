@@ -43,35 +43,7 @@ int kipc__ring_rx_init(struct kipc__ring_rx *rx, const struct kipc_ring_geom *g,
 	return rx->cons % KIPC_REC_BYTES == 0 ? 0 : -EBADMSG;
 }
 
-/* memcpy() may not be given NULL, not even for nothing. */
-static inline void copy(void *to, const void *from, size_t len)
-{
-	if (kipc__likely(len))
-		memcpy(to, from, len);
-}
-
 /* ---- producing -------------------------------------------------------------------------- */
-
-static uint64_t *tx_header(const struct kipc__ring_tx *tx, uint64_t pos)
-{
-	return kipc__ring_header(tx->data, tx->bytes, pos);
-}
-
-static uint64_t tx_stride(const struct kipc__ring_tx *tx, uint64_t len)
-{
-	return kipc_ring_stride(len, tx->align);
-}
-
-/* The records from prod to end are written, all but the first header. Make them visible at once. */
-static void tx_publish(struct kipc__ring_tx *tx, uint64_t end, uint64_t first_header)
-{
-	/* The header that will follow must read "not yet" before anybody gets that far. */
-	kipc__store_relaxed(tx_header(tx, end), 0);
-	/* (A) pairs with (B): payloads, later headers and the cleared one are visible before it */
-	kipc__store_release(tx_header(tx, tx->prod), first_header);
-	tx->prod = end;
-	kipc__store_release(tx->prod_word, end); /* (E) pairs with (J) */
-}
 
 int kipc__ring_reserve(struct kipc__ring_tx *tx, struct kipc_msg *m, unsigned n)
 {
@@ -86,17 +58,17 @@ int kipc__ring_reserve(struct kipc__ring_tx *tx, struct kipc_msg *m, unsigned n)
 	for (i = 0; i < n; i++) {
 		if (m[i].len > longest)
 			return -EMSGSIZE;
-		need += tx_stride(tx, m[i].len);
+		need += kipc__ring_tx_stride(tx, m[i].len);
 	}
 	if (need + KIPC_REC_BYTES > tx->bytes)
 		return -EMSGSIZE;
 	r = kipc__ring_room(tx, need);
 	if (r <= 0)
 		return r;
-	at = (uint8_t *)tx_header(tx, tx->prod);
+	at = (uint8_t *)kipc__ring_tx_header(tx, tx->prod);
 	for (i = 0; i < n; i++) {
 		m[i].data = at + KIPC_REC_BYTES;
-		at += tx_stride(tx, m[i].len);
+		at += kipc__ring_tx_stride(tx, m[i].len);
 	}
 	tx->reserved_end = tx->prod + need;
 	tx->reserved_n = n;
@@ -106,7 +78,7 @@ int kipc__ring_reserve(struct kipc__ring_tx *tx, struct kipc_msg *m, unsigned n)
 /* How far into the reservation message m starts, by the pointer that reserve gave out. */
 static uint64_t reserved_offset(const struct kipc__ring_tx *tx, const struct kipc_msg *m)
 {
-	return (uintptr_t)m->data - KIPC_REC_BYTES - (uintptr_t)tx_header(tx, tx->prod);
+	return (uintptr_t)m->data - KIPC_REC_BYTES - (uintptr_t)kipc__ring_tx_header(tx, tx->prod);
 }
 
 /* How long the first n messages are together with the gaps between them; 0: m is not what was
@@ -123,9 +95,9 @@ static uint64_t reserved_extent(const struct kipc__ring_tx *tx, const struct kip
 		uint64_t off = reserved_offset(tx, &m[i]);
 
 		if (off < end || off >= room || off % tx->align || (i == 0 && off) ||
-		    m[i].len > room || off + tx_stride(tx, m[i].len) > room)
+		    m[i].len > room || off + kipc__ring_tx_stride(tx, m[i].len) > room)
 			return 0;
-		end = off + tx_stride(tx, m[i].len);
+		end = off + kipc__ring_tx_stride(tx, m[i].len);
 	}
 	return end;
 }
@@ -139,15 +111,15 @@ int kipc__ring_commit(struct kipc__ring_tx *tx, const struct kipc_msg *m, unsign
 	if (extent == 0)
 		return -EINVAL;
 	for (i = 1; i < n; i++) {
-		gap = reserved_offset(tx, &m[i - 1]) + tx_stride(tx, m[i - 1].len);
+		gap = reserved_offset(tx, &m[i - 1]) + kipc__ring_tx_stride(tx, m[i - 1].len);
 		off = reserved_offset(tx, &m[i]);
 		if (gap != off)
-			kipc__store_relaxed(tx_header(tx, tx->prod + gap),
+			kipc__store_relaxed(kipc__ring_tx_header(tx, tx->prod + gap),
 			                    (off - gap - KIPC_REC_BYTES + 1) | KIPC_REC_DISCARD);
-		kipc__store_relaxed(tx_header(tx, tx->prod + off), m[i].len + 1);
+		kipc__store_relaxed(kipc__ring_tx_header(tx, tx->prod + off), m[i].len + 1);
 	}
 	tx->reserved_n = 0;
-	tx_publish(tx, tx->prod + extent, m[0].len + 1);
+	kipc__ring_publish(tx, tx->prod + extent, m[0].len + 1);
 	return (int)n;
 }
 
@@ -160,57 +132,35 @@ int kipc__ring_send(struct kipc__ring_tx *tx, const struct kipc_msg *m, unsigned
 	if (kipc__unlikely(tx->reserved_n))
 		return -EBUSY;
 	for (i = 0; i < n; i++) {
-		uint64_t *header = tx_header(tx, end);
+		uint64_t *header = kipc__ring_tx_header(tx, end);
 		int r = 1;
 
 		if (kipc__unlikely(m[i].len > longest))
 			r = -EMSGSIZE;
 		else
-			r = kipc__ring_room(tx, end - tx->prod + tx_stride(tx, m[i].len));
+			r = kipc__ring_room(tx,
+			                    end - tx->prod + kipc__ring_tx_stride(tx, m[i].len));
 		if (r <= 0 && i == 0)
 			return r;
 		if (r <= 0)
 			break;
-		copy(header + 1, m[i].data, m[i].len);
+		kipc__ring_copy(header + 1, m[i].data, m[i].len);
 		if (i)
 			kipc__store_relaxed(header, m[i].len + 1);
-		end += tx_stride(tx, m[i].len);
+		end += kipc__ring_tx_stride(tx, m[i].len);
 	}
-	tx_publish(tx, end, m[0].len + 1);
+	kipc__ring_publish(tx, end, m[0].len + 1);
 	return (int)i;
 }
 
 /* ---- consuming -------------------------------------------------------------------------- */
-
-/* The next message at or behind *pos, discarded records skipped. 1: *header is its header and *pos
- * its position; 0: none yet; -EBADMSG. Never goes beyond one ring from cons, whatever is written there.
- */
-static inline int rx_next(const struct kipc__ring_rx *rx, uint64_t *pos, uint64_t *header)
-{
-	for (;;) {
-		*header = kipc__ring_look(rx, *pos);
-		if (*header == 0)
-			return 0;
-		if (kipc__unlikely(
-			    !kipc__ring_header_valid(rx, *header, rx->bytes - (*pos - rx->cons))))
-			return -EBADMSG;
-		if (kipc__likely(!(*header & KIPC_REC_DISCARD)))
-			return 1;
-		*pos += kipc_ring_stride((*header & KIPC_REC_LEN_MASK) - 1, rx->align);
-	}
-}
 
 int kipc__ring_ready_slow(const struct kipc__ring_rx *rx)
 {
 	uint64_t pos = rx->cons;
 	uint64_t header;
 
-	return rx_next(rx, &pos, &header);
-}
-
-static uint64_t header_len(uint64_t header)
-{
-	return (header & KIPC_REC_LEN_MASK) - 1;
+	return kipc__ring_next(rx, &pos, &header);
 }
 
 int kipc__ring_peek(struct kipc__ring_rx *rx, struct kipc_msg *m, unsigned n)
@@ -221,7 +171,7 @@ int kipc__ring_peek(struct kipc__ring_rx *rx, struct kipc_msg *m, unsigned n)
 	int r;
 
 	for (i = 0; i < n; i++) {
-		r = rx_next(rx, &pos, &header);
+		r = kipc__ring_next(rx, &pos, &header);
 		if (r < 0 && i == 0)
 			return r;
 		if (r <= 0)
@@ -231,7 +181,7 @@ int kipc__ring_peek(struct kipc__ring_rx *rx, struct kipc_msg *m, unsigned n)
 							    (uint8_t *)(uintptr_t)rx->data,
 							    rx->bytes, pos) +
 			                            1),
-			.len = header_len(header),
+			.len = kipc__ring_header_len(header),
 		};
 		pos += kipc_ring_stride(m[i].len, rx->align);
 		rx->end[i] = pos;
@@ -241,23 +191,18 @@ int kipc__ring_peek(struct kipc__ring_rx *rx, struct kipc_msg *m, unsigned n)
 	return (int)i;
 }
 
-static void rx_give_back(struct kipc__ring_rx *rx, uint64_t cons)
-{
-	rx->cons = cons;
-	kipc__store_release(rx->cons_word, cons); /* (C) pairs with (D) */
-}
-
 int kipc__ring_release(struct kipc__ring_rx *rx, unsigned n)
 {
-	unsigned i;
+	unsigned i, left;
 
 	if (n > rx->peeked)
 		return -EINVAL;
 	if (n == 0)
 		return 0;
-	rx_give_back(rx, rx->end[n - 1]);
-	rx->peeked -= n;
-	for (i = 0; i < rx->peeked; i++) {
+	left = rx->peeked - n;
+	kipc__ring_give_back(rx, rx->end[n - 1]);
+	rx->peeked = left;
+	for (i = 0; i < left; i++) {
 		rx->end[i] = rx->end[i + n];
 		rx->len[i] = rx->len[i + n];
 	}
@@ -273,19 +218,19 @@ int kipc__ring_recv(struct kipc__ring_rx *rx, struct kipc_msg *m, unsigned n)
 	int r = 0;
 
 	for (i = 0; i < n; i++) {
-		r = rx_next(rx, &pos, &header);
-		if (r > 0 && kipc__unlikely(header_len(header) > m[i].len))
+		r = kipc__ring_next(rx, &pos, &header);
+		if (r > 0 && kipc__unlikely(kipc__ring_header_len(header) > m[i].len))
 			r = -EMSGSIZE;
 		if (r <= 0)
 			break;
-		m[i].len = header_len(header);
-		copy(m[i].data, rx->data + (pos & (rx->bytes - 1)) + KIPC_REC_BYTES, m[i].len);
+		m[i].len = kipc__ring_header_len(header);
+		kipc__ring_copy(m[i].data, rx->data + (pos & (rx->bytes - 1)) + KIPC_REC_BYTES,
+		                m[i].len);
 		pos += kipc_ring_stride(m[i].len, rx->align);
 		end = pos;
 	}
 	if (i == 0)
 		return r;
-	rx->peeked = 0;
-	rx_give_back(rx, end);
+	kipc__ring_give_back(rx, end);
 	return (int)i;
 }

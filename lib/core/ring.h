@@ -28,7 +28,7 @@
 
 struct kipc__ring_tx {
 	uint8_t *data;          /* 2 * bytes: the area, mapped twice */
-	__u64 *prod_word;    /* mine, publish-only */
+	__u64 *prod_word;       /* mine, publish-only */
 	const __u64 *cons_word; /* the consumer's */
 	uint64_t bytes;
 	uint64_t align;
@@ -41,7 +41,7 @@ struct kipc__ring_tx {
 struct kipc__ring_rx {
 	const uint8_t *data;    /* 2 * bytes */
 	const __u64 *prod_word; /* the producer's */
-	__u64 *cons_word;    /* mine, publish-only */
+	__u64 *cons_word;       /* mine, publish-only */
 	uint64_t bytes;
 	uint64_t align;
 	uint64_t cons;                /* the truth about my position */
@@ -129,6 +129,102 @@ static inline int kipc__ring_header_valid(const struct kipc__ring_rx *rx, uint64
 
 	return coded != 0 && (header & ~(KIPC_REC_LEN_MASK | KIPC_REC_KNOWN)) == 0 &&
 	       kipc_ring_stride(coded - 1, rx->align) + KIPC_REC_BYTES <= room;
+}
+
+/* ---- the steps -------------------------------------------------------------------------- */
+
+/* memcpy() may not be given NULL, not even for nothing. */
+static inline void kipc__ring_copy(void *to, const void *from, size_t len)
+{
+	if (kipc__likely(len))
+		memcpy(to, from, len);
+}
+
+static inline uint64_t *kipc__ring_tx_header(const struct kipc__ring_tx *tx, uint64_t pos)
+{
+	return kipc__ring_header(tx->data, tx->bytes, pos);
+}
+
+static inline uint64_t kipc__ring_tx_stride(const struct kipc__ring_tx *tx, uint64_t len)
+{
+	return kipc_ring_stride(len, tx->align);
+}
+
+/* The records from prod to end are written, all but the first header. Make them visible at once. */
+static inline void kipc__ring_publish(struct kipc__ring_tx *tx, uint64_t end, uint64_t first_header)
+{
+	/* The header that will follow must read "not yet" before anybody gets that far. */
+	kipc__store_relaxed(kipc__ring_tx_header(tx, end), 0);
+	/* (A) pairs with (B): payloads, later headers and the cleared one are visible before it */
+	kipc__store_release(kipc__ring_tx_header(tx, tx->prod), first_header);
+	tx->prod = end;
+	kipc__store_release(tx->prod_word, end); /* (E) pairs with (J) */
+}
+
+/* The next message at or behind *pos, discarded records skipped. 1: *header is its header and *pos
+ * its position; 0: none yet; -EBADMSG. Never goes beyond one ring from cons, whatever is written there.
+ */
+static inline int kipc__ring_next(const struct kipc__ring_rx *rx, uint64_t *pos, uint64_t *header)
+{
+	for (;;) {
+		*header = kipc__ring_look(rx, *pos);
+		if (*header == 0)
+			return 0;
+		if (kipc__unlikely(
+			    !kipc__ring_header_valid(rx, *header, rx->bytes - (*pos - rx->cons))))
+			return -EBADMSG;
+		if (kipc__likely(!(*header & KIPC_REC_DISCARD)))
+			return 1;
+		*pos += kipc_ring_stride((*header & KIPC_REC_LEN_MASK) - 1, rx->align);
+	}
+}
+
+static inline uint64_t kipc__ring_header_len(uint64_t header)
+{
+	return (header & KIPC_REC_LEN_MASK) - 1;
+}
+
+static inline void kipc__ring_give_back(struct kipc__ring_rx *rx, uint64_t cons)
+{
+	rx->cons = cons;
+	rx->peeked = 0;
+	kipc__store_release(rx->cons_word, cons); /* (C) pairs with (D) */
+}
+
+/* One message in, as kipc__ring_send() with n = 1. */
+static inline int kipc__ring_put(struct kipc__ring_tx *tx, const void *data, uint64_t len)
+{
+	uint64_t stride = kipc__ring_tx_stride(tx, len);
+	int r;
+
+	if (kipc__unlikely(tx->reserved_n))
+		return -EBUSY;
+	if (kipc__unlikely(len > kipc__ring_max_len(tx->bytes, tx->align)))
+		return -EMSGSIZE;
+	r = kipc__ring_room(tx, stride);
+	if (kipc__unlikely(r <= 0))
+		return r;
+	kipc__ring_copy(kipc__ring_tx_header(tx, tx->prod) + 1, data, len);
+	kipc__ring_publish(tx, tx->prod + stride, len + 1);
+	return 1;
+}
+
+/* One message out, as kipc__ring_recv() with n = 1. */
+static inline int kipc__ring_take(struct kipc__ring_rx *rx, struct kipc_msg *m)
+{
+	uint64_t pos = rx->cons;
+	uint64_t header, len;
+	int r = kipc__ring_next(rx, &pos, &header);
+
+	if (kipc__unlikely(r <= 0))
+		return r;
+	len = kipc__ring_header_len(header);
+	if (kipc__unlikely(len > m->len))
+		return -EMSGSIZE;
+	kipc__ring_copy(m->data, rx->data + (pos & (rx->bytes - 1)) + KIPC_REC_BYTES, len);
+	m->len = len;
+	kipc__ring_give_back(rx, pos + kipc_ring_stride(len, rx->align));
+	return 1;
 }
 
 #endif /* KIPC_CORE_RING_H */

@@ -95,10 +95,10 @@ static inline void rx_done(struct kipc__ring_chan *c)
 
 static uint64_t bytes_of(const struct kipc_msg *m, int n)
 {
-	uint64_t bytes = 0;
+	uint64_t bytes = m[0].len;
 	int i;
 
-	for (i = 0; i < n; i++)
+	for (i = 1; i < n; i++)
 		bytes += m[i].len;
 	return bytes;
 }
@@ -163,7 +163,8 @@ int kipc__ring_base_send(struct kipc_chan *base, const struct kipc_msg *m, unsig
 
 	if (kipc__unlikely(c->fault))
 		return c->fault;
-	while ((r = kipc__ring_send(&c->tx, m, n)) == 0) {
+	while ((r = n == 1 ? kipc__ring_put(&c->tx, m->data, m->len)
+	                   : kipc__ring_send(&c->tx, m, n)) == 0) {
 		c->want = kipc_ring_stride(m[0].len, c->tx.align);
 		r = kipc__ring_wait_for(c, KIPC_SIDE_SPACE, timeout);
 		if (r < 0)
@@ -213,7 +214,7 @@ int kipc__ring_base_recv(struct kipc_chan *base, struct kipc_msg *m, unsigned n,
 
 	if (kipc__unlikely(c->fault))
 		return c->fault;
-	while ((r = kipc__ring_recv(&c->rx, m, n)) == 0) {
+	while ((r = n == 1 ? kipc__ring_take(&c->rx, m) : kipc__ring_recv(&c->rx, m, n)) == 0) {
 		r = kipc__ring_wait_for(c, KIPC_SIDE_DATA, timeout);
 		if (r < 0)
 			return r;
