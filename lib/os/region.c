@@ -33,8 +33,8 @@ static struct path bell_path(const char *name, const __u64 id[2], unsigned end)
 {
 	struct path p;
 
-	snprintf(p.s, sizeof(p.s), SHM_DIR "/kipc.%s.%016llx%016llx.bell%u", name,
-	         id[0], id[1], end);
+	snprintf(p.s, sizeof(p.s), SHM_DIR "/kipc.%s.%016llx%016llx.bell%u", name, id[0], id[1],
+	         end);
 	return p;
 }
 

@@ -23,11 +23,8 @@ void kipc__fence_others(void);
 /* The CPU that this thread runs on + 1, read from the rseq area without a system call; 0: unknown. */
 uint32_t kipc__cpu(void);
 
-/* How many CPUs may this process use? */
-unsigned kipc__cpu_count(void);
-
 /* What a sleep and a wake-up across CPUs cost on this machine, in ns: measured once per process, in
- * about a millisecond, at the first call. 0 where there is a single CPU.
+ * about a millisecond, at the first call. 0 where this process can use a single CPU.
  */
 uint64_t kipc__wake_cost(void);
 

@@ -157,13 +157,7 @@ static int check(struct kipc__ring_chan *c, unsigned side)
 /* How long an adaptive wait may spin: not at all where the peer needs this very CPU. */
 static int64_t spin_bound(const struct kipc__ring_chan *c)
 {
-	static unsigned cpus;
-
 	if (c->base.wait == KIPC_WAIT_BLOCK || same_cpu(c))
-		return 0;
-	if (cpus == 0)
-		cpus = kipc__cpu_count();
-	if (cpus < 2)
 		return 0;
 	if (c->base.spin_ns != KIPC__SPIN_MEASURED)
 		return (int64_t)c->base.spin_ns;
