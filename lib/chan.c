@@ -1,0 +1,434 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <limits.h>
+#include "os/fork.h"
+#include "select.h"
+#include "uri.h"
+
+#define KNOWN_FLAGS (KIPC_PAIR | KIPC_SEND | KIPC_RECV | KIPC_CREATE | KIPC_EXCL)
+#define BOTH        (KIPC_IN | KIPC_OUT)
+
+#define unlikely(x) __builtin_expect(!!(x), 0)
+
+/* ---- opening ---------------------------------------------------------------------------- */
+
+static int flags_check(unsigned flags, unsigned allowed)
+{
+	if (flags & ~allowed) {
+		kipc__why_set("flags 0x%x are unknown or make no sense here", flags & ~allowed);
+		return -EINVAL;
+	}
+	if (!(flags & KIPC_PAIR)) {
+		kipc__why_set("the flags name no kind of channel, e.g. KIPC_PAIR");
+		return -EINVAL;
+	}
+	if ((flags & KIPC_EXCL) && !(flags & KIPC_CREATE)) {
+		kipc__why_set("KIPC_EXCL without KIPC_CREATE");
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* What a transport gave becomes a handle that the verbs accept. */
+static struct kipc_chan *grant(struct kipc_chan *c, unsigned flags, int64_t owner)
+{
+	c->granted = kipc__dirs_of(flags);
+	c->dirs = c->granted;
+	c->owner = (uint64_t)owner;
+	c->stats.size = sizeof(c->stats);
+	return c;
+}
+
+static int prepare(struct kipc__uri *uri, const struct kipc__transport **t, const char *text,
+                   unsigned flags, const struct kipc_opts *opts)
+{
+	int r = kipc__uri_parse(uri, text, flags, opts);
+
+	if (r < 0)
+		return r;
+	kipc__why_clear();
+	return kipc__select(uri->scheme, t);
+}
+
+static int open_checked(struct kipc_chan **out, const char *text, unsigned flags,
+                        const struct kipc_opts *opts)
+{
+	const struct kipc__transport *t;
+	struct kipc__uri uri;
+	int64_t owner;
+	int r = prepare(&uri, &t, text, flags, opts);
+
+	if (r < 0)
+		return r;
+	if (!*uri.name) {
+		kipc__why_set("\"%s\" has no name; kipc_chan_pair() makes channels without one",
+		              text);
+		return -EINVAL;
+	}
+	owner = kipc__fork_generation();
+	if (owner < 0)
+		return (int)owner;
+	r = t->open(out, &uri.cfg);
+	if (r == 0)
+		grant(*out, flags, owner);
+	return r;
+}
+
+int kipc_chan_open(struct kipc_chan **out, const char *uri, unsigned flags,
+                   const struct kipc_opts *opts)
+{
+	int r;
+
+	kipc__why_clear();
+	if (!out || !uri)
+		return -EINVAL;
+	*out = NULL;
+	r = flags_check(flags, KNOWN_FLAGS);
+	return r < 0 ? r : open_checked(out, uri, flags, opts);
+}
+
+/* What the second end of a pair is for when the first one was restricted. */
+static unsigned other_flags(unsigned flags)
+{
+	unsigned dirs = flags & (KIPC_SEND | KIPC_RECV);
+
+	if (dirs == 0 || dirs == (KIPC_SEND | KIPC_RECV))
+		return flags;
+	return flags ^ (KIPC_SEND | KIPC_RECV);
+}
+
+int kipc_chan_pair(struct kipc_chan *out[2], const char *text, unsigned flags,
+                   const struct kipc_opts *opts)
+{
+	const struct kipc__transport *t;
+	struct kipc__uri uri;
+	int r;
+
+	kipc__why_clear();
+	if (!out || !text)
+		return -EINVAL;
+	out[0] = out[1] = NULL;
+	r = flags_check(flags, KIPC_PAIR | KIPC_SEND | KIPC_RECV);
+	if (r == 0)
+		r = prepare(&uri, &t, text, flags, opts);
+	if (r == 0 && *uri.name) {
+		kipc__why_set("a pair is anonymous; \"%s\" has a name", text);
+		r = -EINVAL;
+	}
+	if (r == 0)
+		r = t->pair(out, &uri.cfg);
+	if (r < 0)
+		return r;
+	grant(out[0], flags, 0);
+	grant(out[1], other_flags(flags), 0);
+	return 0;
+}
+
+int kipc_chan_from_fd(struct kipc_chan **out, int fd, unsigned flags, const struct kipc_opts *opts)
+{
+	const struct kipc__transport *const *t;
+	struct kipc__uri uri;
+	int r;
+
+	kipc__why_clear();
+	if (!out || fd < 0)
+		return -EINVAL;
+	*out = NULL;
+	r = flags_check(flags, KIPC_PAIR | KIPC_SEND | KIPC_RECV);
+	if (r == 0)
+		r = kipc__uri_parse(&uri, "fd://", flags, opts);
+	if (r < 0)
+		return r;
+	for (t = kipc__transports; *t; t++) {
+		r = (*t)->from_fd(out, fd, &uri.cfg);
+		if (r == 0)
+			grant(*out, flags, 0);
+		if (r != -ENOTTY)
+			return r;
+	}
+	kipc__why_set("descriptor %d is no end of a channel", fd);
+	return -EBADMSG;
+}
+
+/* ---- may this call go on? --------------------------------------------------------------- */
+
+/* A fresh handle becomes ours; one from before a fork is not. */
+static int claim(struct kipc_chan *c)
+{
+	int64_t owner = kipc__fork_generation();
+	int r;
+
+	if (owner < 0)
+		return (int)owner;
+	if (c->owner == (uint64_t)owner)
+		return 0;
+	if (c->owner != 0)
+		return -ESTALE;
+	r = c->ops->use(c);
+	if (r == 0)
+		c->owner = (uint64_t)owner;
+	return r;
+}
+
+static inline int mine(struct kipc_chan *c)
+{
+	if (unlikely(c->owner != *kipc__fork_word || c->owner == 0))
+		return claim(c);
+	return 0;
+}
+
+static int refuse(const struct kipc_chan *c, unsigned dirs)
+{
+	return (c->granted & dirs) == dirs ? -EPIPE : -EACCES;
+}
+
+/* In use by this process and allowed in these directions. */
+static inline int ready(struct kipc_chan *c, unsigned dirs)
+{
+	int r;
+
+	if (unlikely(!c))
+		return -EINVAL;
+	r = mine(c);
+	if (unlikely(r < 0))
+		return r;
+	return unlikely((c->dirs & dirs) != dirs) ? refuse(c, dirs) : 0;
+}
+
+static inline unsigned batch(unsigned n)
+{
+	return n > KIPC_BATCH_MAX ? KIPC_BATCH_MAX : n;
+}
+
+/* ---- life ------------------------------------------------------------------------------- */
+
+int kipc_chan_handover(struct kipc_chan *c)
+{
+	int r = ready(c, 0);
+
+	return r < 0 ? r : c->ops->handover(c);
+}
+
+void kipc_chan_close(struct kipc_chan *c)
+{
+	if (c)
+		c->ops->close(c, c->owner != 0 && c->owner == *kipc__fork_word);
+}
+
+int kipc_shutdown(struct kipc_chan *c, unsigned dirs)
+{
+	int r;
+
+	if (dirs == 0 || (dirs & ~BOTH))
+		return -EINVAL;
+	r = ready(c, 0);
+	if (r < 0)
+		return r;
+	if ((c->granted & dirs) != dirs)
+		return -EACCES;
+	dirs &= c->dirs;
+	r = dirs ? c->ops->shutdown(c, dirs) : 0;
+	if (r == 0)
+		c->dirs &= ~dirs;
+	return r;
+}
+
+/* ---- messages --------------------------------------------------------------------------- */
+
+int kipc_reserve(struct kipc_chan *c, struct kipc_msg *m, unsigned n, int64_t timeout)
+{
+	int r = ready(c, KIPC_OUT);
+
+	if (unlikely(r < 0))
+		return r;
+	if (unlikely(!m || n == 0))
+		return -EINVAL;
+	return c->ops->reserve(c, m, batch(n), timeout);
+}
+
+int kipc_commit(struct kipc_chan *c, const struct kipc_msg *m, unsigned n)
+{
+	int r = ready(c, KIPC_OUT);
+
+	if (unlikely(r < 0))
+		return r;
+	if (unlikely(!m || n == 0 || n > KIPC_BATCH_MAX))
+		return -EINVAL;
+	return c->ops->commit(c, m, n);
+}
+
+int kipc_discard(struct kipc_chan *c)
+{
+	int r = ready(c, KIPC_OUT);
+
+	return r < 0 ? r : c->ops->discard(c);
+}
+
+int kipc_peek(struct kipc_chan *c, struct kipc_msg *m, unsigned n, int64_t timeout)
+{
+	int r = ready(c, KIPC_IN);
+
+	if (unlikely(r < 0))
+		return r;
+	if (unlikely(!m || n == 0))
+		return -EINVAL;
+	return c->ops->peek(c, m, batch(n), timeout);
+}
+
+int kipc_release(struct kipc_chan *c, unsigned n)
+{
+	int r = ready(c, KIPC_IN);
+
+	if (unlikely(r < 0))
+		return r;
+	return unlikely(n > KIPC_BATCH_MAX) ? -EINVAL : c->ops->release(c, n);
+}
+
+int kipc_send_n(struct kipc_chan *c, const struct kipc_msg *m, unsigned n, int64_t timeout)
+{
+	int r = ready(c, KIPC_OUT);
+
+	if (unlikely(r < 0))
+		return r;
+	if (unlikely(!m || n == 0))
+		return -EINVAL;
+	return c->ops->send(c, m, batch(n), timeout);
+}
+
+int kipc_recv_n(struct kipc_chan *c, struct kipc_msg *m, unsigned n, int64_t timeout)
+{
+	int r = ready(c, KIPC_IN);
+
+	if (unlikely(r < 0))
+		return r;
+	if (unlikely(!m || n == 0))
+		return -EINVAL;
+	return c->ops->recv(c, m, batch(n), timeout);
+}
+
+int kipc_send(struct kipc_chan *c, const void *data, size_t len, int64_t timeout)
+{
+	struct kipc_msg m = { .data = (void *)(uintptr_t)data, .len = len };
+	int r = ready(c, KIPC_OUT);
+
+	if (unlikely(r < 0))
+		return r;
+	if (unlikely(!data && len))
+		return -EINVAL;
+	r = c->ops->send(c, &m, 1, timeout);
+	return r < 0 ? r : 0;
+}
+
+ssize_t kipc_recv(struct kipc_chan *c, void *buf, size_t cap, int64_t timeout)
+{
+	struct kipc_msg m = { .data = buf, .len = cap };
+	int r = ready(c, KIPC_IN);
+
+	if (unlikely(r < 0))
+		return r;
+	if (unlikely(!buf && cap))
+		return -EINVAL;
+	r = c->ops->recv(c, &m, 1, timeout);
+	return r < 0 ? r : (ssize_t)m.len;
+}
+
+/* ---- waiting ---------------------------------------------------------------------------- */
+
+int kipc_wait(struct kipc_chan *c, unsigned events, int64_t timeout)
+{
+	int r;
+
+	events &= ~KIPC_HUP;
+	if (events == 0 || (events & ~BOTH))
+		return -EINVAL;
+	r = ready(c, events);
+	return r < 0 ? r : c->ops->wait(c, events, timeout);
+}
+
+int kipc_chan_fd(struct kipc_chan *c, unsigned dir)
+{
+	int r;
+
+	if (dir != KIPC_IN && dir != KIPC_OUT)
+		return -EINVAL;
+	r = ready(c, dir);
+	return r < 0 ? r : c->ops->fd(c, dir);
+}
+
+/* ---- knowing ---------------------------------------------------------------------------- */
+
+uint64_t kipc_chan_caps(const struct kipc_chan *c)
+{
+	return c ? c->ops->caps : 0;
+}
+
+const char *kipc_chan_transport(const struct kipc_chan *c)
+{
+	return c ? c->ops->scheme : "";
+}
+
+int kipc_chan_peer(struct kipc_chan *c, struct kipc_peer *p)
+{
+	int r;
+
+	if (!p || p->size != sizeof(*p))
+		return -EINVAL;
+	r = ready(c, 0);
+	if (r < 0)
+		return r;
+	*p = (struct kipc_peer){
+		.size = sizeof(*p), .state = KIPC_PEER_ABSENT, .uid = (uid_t)-1, .gid = (gid_t)-1
+	};
+	return c->ops->peer(c, p);
+}
+
+int kipc_chan_stats(const struct kipc_chan *c, struct kipc_stats *s)
+{
+	if (!c || !s || s->size != sizeof(*s))
+		return -EINVAL;
+	*s = c->stats;
+	return 0;
+}
+
+int kipc_chan_get(const struct kipc_chan *c, enum kipc_opt opt, uint64_t *value)
+{
+	if (!c || !value)
+		return -EINVAL;
+	switch (opt) {
+	case KIPC_OPT_WAIT:
+		*value = c->wait;
+		return 0;
+	case KIPC_OPT_SPIN_NS:
+		*value = c->spin_ns;
+		return 0;
+	default:
+		return c->ops->get(c, opt, value);
+	}
+}
+
+int kipc_chan_set(struct kipc_chan *c, enum kipc_opt opt, uint64_t value)
+{
+	if (!c)
+		return -EINVAL;
+	switch (opt) {
+	case KIPC_OPT_WAIT:
+		if (value < KIPC_WAIT_ADAPTIVE || value > KIPC_WAIT_BLOCK)
+			return -EINVAL;
+		c->wait = (unsigned)value;
+		return 0;
+	case KIPC_OPT_SPIN_NS:
+		c->spin_ns = value;
+		return 0;
+	case KIPC_OPT_RING_BYTES:
+	case KIPC_OPT_MAX_MSG:
+	case KIPC_OPT_NODE:
+	case KIPC_OPT_PAGE_BYTES:
+		return -EACCES;
+	}
+	return -EINVAL;
+}
+
+const char *kipc_version(void)
+{
+	return KIPC_BUILD_VERSION;
+}

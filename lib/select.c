@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include "select.h"
+
+const struct kipc__transport *const kipc__transports[] = {
+	&kipc__transport_kmod,
+	&kipc__transport_shm,
+	&kipc__transport_unix,
+	NULL,
+};
+
+static const struct kipc__transport *by_scheme(const char *scheme)
+{
+	const struct kipc__transport *const *t;
+
+	for (t = kipc__transports; *t; t++)
+		if (strcmp((*t)->scheme, scheme) == 0)
+			return *t;
+	return NULL;
+}
+
+static int unknown(const char *scheme)
+{
+	const struct kipc__transport *const *t;
+
+	kipc__why_set("unknown scheme \"%s\"; there are: auto", scheme);
+	for (t = kipc__transports; *t; t++)
+		kipc__why_add(" %s", (*t)->scheme);
+	return -EPROTONOSUPPORT;
+}
+
+static int exactly(const char *scheme, const struct kipc__transport **out)
+{
+	struct kipc__verdict v = { 0 };
+
+	*out = by_scheme(scheme);
+	if (!*out)
+		return unknown(scheme);
+	(*out)->probe(&v);
+	if (v.status == 0)
+		return 0;
+	kipc__why_set("%s: %s", scheme, v.why);
+	return v.status;
+}
+
+/* The best that runs; on the way, note why better ones do not. */
+static int best(const struct kipc__transport **out)
+{
+	const struct kipc__transport *const *t;
+
+	for (t = kipc__transports; *t; t++) {
+		struct kipc__verdict v = { 0 };
+
+		if (!(*t)->automatic)
+			continue;
+		(*t)->probe(&v);
+		if (v.status == 0) {
+			*out = *t;
+			if (*kipc_why())
+				kipc__why_add("; took %s", (*t)->scheme);
+			return 0;
+		}
+		kipc__why_add("%s%s: %s", *kipc_why() ? "; " : "", (*t)->scheme, v.why);
+	}
+	return -ENODEV;
+}
+
+int kipc__select(const char *scheme, const struct kipc__transport **out)
+{
+	const char *wanted = getenv("KIPC_TRANSPORT");
+
+	if (strcmp(scheme, "auto") != 0)
+		return exactly(scheme, out);
+	if (wanted && *wanted)
+		return exactly(wanted, out);
+	return best(out);
+}
+
+int kipc_transport_info(unsigned i, struct kipc_transport_info *info)
+{
+	static _Thread_local struct kipc__verdict v;
+	unsigned n = 0;
+
+	if (!info || info->size != sizeof(*info))
+		return -EINVAL;
+	while (n < i && kipc__transports[n])
+		n++;
+	if (!kipc__transports[n])
+		return -ENOENT;
+	v = (struct kipc__verdict){ 0 };
+	kipc__transports[n]->probe(&v);
+	*info = (struct kipc_transport_info){
+		.size = sizeof(*info),
+		.scheme = kipc__transports[n]->scheme,
+		.about = kipc__transports[n]->about,
+		.caps = kipc__transports[n]->caps,
+		.status = v.status,
+		.why = v.why,
+		.cure = v.cure,
+	};
+	return 0;
+}
