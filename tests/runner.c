@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT
+/* The main program of a test binary, around Criterion's. */
+#include <criterion/criterion.h>
+#include <criterion/hooks.h>
+#include <stdio.h>
+#include <string.h>
+#include "harness.h"
+
+static const char *binary;
+
+ReportHook(POST_TEST)(struct criterion_test_stats *s)
+{
+	if (s->test_status == CR_STATUS_SKIPPED && s->message)
+		fprintf(stderr, "%s: skipped %s/%s: %s\n", binary, s->test->category, s->test->name,
+		        s->message);
+}
+
+/* A test that crashed counts as failed too. */
+ReportHook(POST_ALL)(struct criterion_global_stats *s)
+{
+	fflush(NULL);
+	fprintf(stderr, "%s: %zu passed, %zu failed, %zu skipped\n", binary, s->tests_passed,
+	        s->tests_failed, s->tests_skipped);
+}
+
+/* The tests of one suite that are dropped for one reason are told in one line. */
+static void tell_dropped(const char *suite, unsigned n, const char *why)
+{
+	if (n)
+		fprintf(stderr, "%s: skipped %u tests of %s: %s\n", binary, n, suite, why);
+}
+
+static void drop_suite(struct criterion_suite_set *suite,
+                       const char *(*drop)(const char *suite, const char *test))
+{
+	char last[400] = "";
+	unsigned count = 0;
+
+	FOREACH_SET(struct criterion_test * test, suite->tests)
+	{
+		const char *why = drop(test->category, test->name);
+
+		if (!why)
+			continue;
+		test->data->disabled = true;
+		if (strcmp(why, last)) {
+			tell_dropped(suite->suite.name, count, last);
+			count = 0;
+		}
+		snprintf(last, sizeof(last), "%s", why);
+		count++;
+	}
+	tell_dropped(suite->suite.name, count, last);
+}
+
+static void drop_tests(struct criterion_test_set *tests,
+                       const char *(*drop)(const char *suite, const char *test))
+{
+	FOREACH_SET(struct criterion_suite_set * suite, tests->suites)
+	{
+		if (suite->tests)
+			drop_suite(suite, drop);
+	}
+}
+
+/* One job: tests measure waiting, and two spinning pairs on one machine only fight. */
+int harness_main(const char *name, int argc, char **argv,
+                 const char *(*drop)(const char *suite, const char *test))
+{
+	struct criterion_test_set *tests;
+	int ok = 1;
+
+	binary = name;
+	setvbuf(stderr, NULL, _IOLBF, 0);
+	tests = criterion_initialize();
+	criterion_options.jobs = 1;
+	criterion_options.short_filename = true;
+	if (drop)
+		drop_tests(tests, drop);
+	if (criterion_handle_args(argc, argv, true))
+		ok = criterion_run_all_tests(tests);
+	criterion_finalize(tests);
+	return ok ? 0 : 1;
+}

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: MIT
+#
+#   make tests        builds all test programs into $(BUILD)/tests
+#   make test-host    builds and runs those that need no module; the last line is
+#                     "test-host: N passed, N failed, N skipped"
+#
+# unit reaches into the library, conformance sees kipc.h only, uapi no library at all. All are linked
+# against the static library, so that they run from anywhere, also inside a test machine.
+
+TESTS_OBJDIR := $(BUILD)/tests/obj
+TESTS_BIN := $(addprefix $(BUILD)/tests/,unit conformance abi uapi)
+TESTS_ROUNDTRIP := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/vm/roundtrip.c))
+
+tests_objects = $(patsubst tests/%.c,$(TESTS_OBJDIR)/%.o,tests/harness.c tests/runner.c $(wildcard tests/$(1)/*.c))
+TESTS_ALL_OBJ := $(foreach t,unit conformance abi uapi,$(call tests_objects,$(t)))
+
+$(TESTS_OBJDIR)/%: TESTS_CFLAGS := -Ilib/include
+$(TESTS_OBJDIR)/unit/% $(TESTS_OBJDIR)/abi/%: TESTS_CFLAGS := -Ilib/include -Ilib -Ikmod/uapi
+$(TESTS_OBJDIR)/uapi/%: TESTS_CFLAGS := -Ikmod/uapi
+
+.PHONY: tests test-host
+tests: $(TESTS_BIN) $(TESTS_ROUNDTRIP) $(BUILD)/tests/vm-list
+
+$(TESTS_OBJDIR)/%.o: tests/%.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(TESTS_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/tests/unit: $(call tests_objects,unit) $(LIB_A)
+$(BUILD)/tests/conformance: $(call tests_objects,conformance) $(LIB_A)
+$(BUILD)/tests/abi: $(call tests_objects,abi) $(LIB_A)
+$(BUILD)/tests/uapi: $(call tests_objects,uapi)
+
+$(TESTS_BIN):
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIB_LIBS) -lcriterion
+
+# It stands alone: what it counts must not come from a test framework.
+$(BUILD)/tests/vm/roundtrip: tests/vm/roundtrip.c $(LIB_A)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -Ilib/include -Ikmod/uapi $(LDFLAGS) -o $@ $^ $(LIB_LIBS)
+
+# What a test machine runs over the module: name, command. Rounds are fewer, for it is emulated.
+$(BUILD)/tests/vm-list: tests/tests.mk
+	@mkdir -p $(@D)
+	$(Q)printf '%s\n' 'uapi $(BUILD)/tests/uapi' \
+		'conformance env KIPC_TEST_SCALE=0.1 KIPC_TEST_TRANSPORTS=kmod $(BUILD)/tests/conformance' \
+		>$@
+
+VM_TESTS += $(BUILD)/tests/uapi $(BUILD)/tests/conformance $(TESTS_ROUNDTRIP) $(BUILD)/tests/vm-list
+
+test-host: lib tests tools
+	$(Q)BUILD=$(BUILD) CC='$(CC)' MAKE='$(MAKE)' SAN=$(SAN) tests/host.sh
+
+-include $(sort $(TESTS_ALL_OBJ:.o=.d))
