@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: MIT
+/* Random calls on a ring, each checked against a plain queue and plain arithmetic. */
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include "ring_pair.h"
+
+#define QUEUE 4096
+
+struct model {
+	struct ring_pair r;
+	uint64_t random;
+	size_t len[QUEUE];    /* of message i, at i % QUEUE */
+	uint64_t end[QUEUE];  /* of its record; a gap behind it belongs to the next message */
+	uint64_t sent, taken; /* messages */
+	uint64_t prod, cons;  /* ring bytes since the start */
+};
+
+TestSuite(ring_model, .init = harness_begin);
+
+static uint64_t pick(struct model *m, uint64_t below)
+{
+	return harness_random(&m->random) % below;
+}
+
+static uint64_t stride(const struct model *m, size_t len)
+{
+	return kipc_ring_stride(len, m->r.geom.align);
+}
+
+static uint64_t room(const struct model *m)
+{
+	return m->r.geom.bytes - (m->prod - m->cons) - KIPC_REC_BYTES;
+}
+
+static size_t pick_len(struct model *m)
+{
+	uint64_t longest = kipc__ring_max_len(m->r.geom.bytes, m->r.geom.align);
+
+	return pick(m, 8) ? pick(m, 120) % (longest + 1) : pick(m, longest + 1);
+}
+
+static void push(struct model *m, size_t len, uint64_t bytes)
+{
+	m->len[m->sent % QUEUE] = len;
+	m->end[m->sent % QUEUE] = m->prod + stride(m, len);
+	m->prod += bytes;
+	m->sent++;
+}
+
+static void send_some(struct model *m)
+{
+	struct kipc_msg msg[8];
+	unsigned n = 1 + (unsigned)pick(m, 8), fit = 0;
+	uint64_t need = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		msg[i].len = pick_len(m);
+		msg[i].data = malloc(msg[i].len + 1);
+		content_fill(msg[i].data, msg[i].len, 1, m->sent + i);
+		need += stride(m, msg[i].len);
+		if (fit == i && need <= room(m))
+			fit++;
+	}
+	must_eq(kipc__ring_send(&m->r.tx, msg, n), fit);
+	for (unsigned i = 0; i < n; i++) {
+		if (i < fit)
+			push(m, msg[i].len, stride(m, msg[i].len));
+		free(msg[i].data);
+	}
+}
+
+/* Commit a part of what was reserved, each message shrunk by something or nothing. */
+static void commit_some(struct model *m, struct kipc_msg *msg, unsigned n)
+{
+	unsigned keep = 1 + (unsigned)pick(m, n);
+	uint64_t bytes[8];
+
+	for (unsigned i = 0; i < keep; i++) {
+		bytes[i] = stride(m, msg[i].len);
+		if (pick(m, 2))
+			msg[i].len -= pick(m, msg[i].len + 1);
+		content_fill(msg[i].data, msg[i].len, 1, m->sent + i);
+	}
+	must_eq(kipc__ring_commit(&m->r.tx, msg, keep), keep);
+	bytes[keep - 1] = stride(m, msg[keep - 1].len);
+	for (unsigned i = 0; i < keep; i++)
+		push(m, msg[i].len, bytes[i]);
+}
+
+static void reserve_some(struct model *m)
+{
+	struct kipc_msg msg[8];
+	unsigned n = 1 + (unsigned)pick(m, 8);
+	uint64_t need = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		msg[i].len = pick_len(m);
+		need += stride(m, msg[i].len);
+	}
+	if (need + KIPC_REC_BYTES > m->r.geom.bytes)
+		must_eq(kipc__ring_reserve(&m->r.tx, msg, n), -EMSGSIZE);
+	else if (need > room(m))
+		must_eq(kipc__ring_reserve(&m->r.tx, msg, n), 0);
+	else {
+		must_eq(kipc__ring_reserve(&m->r.tx, msg, n), n);
+		commit_some(m, msg, n);
+	}
+}
+
+static void check_oldest(struct model *m, const struct kipc_msg *msg, uint64_t i)
+{
+	must_eq(msg->len, m->len[i % QUEUE]);
+	must(content_is(msg->data, msg->len, 1, i));
+}
+
+static void pop(struct model *m, unsigned n)
+{
+	if (n)
+		m->cons = m->end[(m->taken + n - 1) % QUEUE];
+	m->taken += n;
+	must_eq(m->r.cons.pos - m->r.geom.start, m->cons);
+}
+
+static unsigned pending(const struct model *m, unsigned n)
+{
+	return m->sent - m->taken < n ? (unsigned)(m->sent - m->taken) : n;
+}
+
+static void peek_some(struct model *m)
+{
+	struct kipc_msg msg[8];
+	unsigned n = 1 + (unsigned)pick(m, 8), there = pending(m, n), give;
+
+	must_eq(kipc__ring_peek(&m->r.rx, msg, n), there);
+	for (unsigned i = 0; i < there; i++)
+		check_oldest(m, &msg[i], m->taken + i);
+	give = (unsigned)pick(m, there + 1);
+	if (give)
+		must_eq(kipc__ring_release(&m->r.rx, give), give);
+	pop(m, give);
+}
+
+static void recv_some(struct model *m)
+{
+	unsigned n = 1 + (unsigned)pick(m, 4), there = pending(m, n), fit = 0;
+	struct kipc_msg msg[4];
+	int want;
+
+	for (unsigned i = 0; i < n; i++) {
+		msg[i].len = pick(m, 4) ? m->r.geom.bytes : pick(m, 60);
+		msg[i].data = malloc(msg[i].len + 1);
+		if (fit == i && i < there && m->len[(m->taken + i) % QUEUE] <= msg[i].len)
+			fit++;
+	}
+	want = fit || !there ? (int)fit : -EMSGSIZE;
+	must_eq(kipc__ring_recv(&m->r.rx, msg, n), want);
+	for (unsigned i = 0; i < fit; i++)
+		check_oldest(m, &msg[i], m->taken + i);
+	for (unsigned i = 0; i < n; i++)
+		free(msg[i].data);
+	pop(m, fit);
+}
+
+static void run_model(uint64_t bytes, uint32_t align, uint64_t start, uint64_t seed)
+{
+	static void (*const calls[])(struct model *) = { send_some, reserve_some, peek_some,
+		                                         recv_some };
+	struct model *m = calloc(1, sizeof(*m));
+	unsigned rounds = harness_rounds(20000);
+
+	m->random = seed;
+	ring_pair_make(&m->r, bytes, align, start);
+	for (unsigned i = 0; i < rounds; i++) {
+		calls[pick(m, 4)](m);
+		must_eq(m->r.prod.pos - start, m->prod);
+	}
+	must(m->taken > rounds / 100);
+	ring_pair_free(&m->r);
+	free(m);
+}
+
+Test(ring_model, small_ring)
+{
+	for (uint32_t align = 8; align <= 512; align *= 4)
+		run_model(4096, align, align - 8, align);
+}
+
+Test(ring_model, positions_wrap)
+{
+	for (uint64_t seed = 1; seed < 5; seed++)
+		run_model(4096, 8, 0 - seed * 8192, seed);
+}
+
+Test(ring_model, larger_ring)
+{
+	run_model(65536, 8, 0, 99);
+	run_model(65536, 64, 56, 98);
+}
