@@ -129,7 +129,7 @@ static void kipc_wake_fence_mover(struct kipc_bell *bell)
 static void kipc_wake_fence(struct kipc_bell *bell)
 {
 	smp_mb(); /* (I) pairs with (F) */
-	if (READ_ONCE(bell->mover->ctrl->hints.fence) == KIPC_FENCE_PEER)
+	if (READ_ONCE(bell->mover->ctrl->hints.fence) & KIPC_FENCE_PEER)
 		kipc_wake_fence_mover(bell);
 }
 

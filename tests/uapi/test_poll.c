@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: MIT
+/*
+ * poll, epoll and SIGIO on endpoint files.
+ */
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+#include "uapi.h"
+
+TestSuite(poll, .init = harness_begin);
+
+#define DATA  KIPC_SIDE_DATA
+#define SPACE KIPC_SIDE_SPACE
+#define ALL   (POLLIN | POLLOUT | POLLRDHUP)
+
+struct both {
+	struct side s[2];
+};
+
+static void both_map(struct both *b, uint64_t start)
+{
+	int fd[2];
+
+	uapi_pair_at(fd, start, start);
+	side_map(&b->s[0], fd[0]);
+	side_map(&b->s[1], fd[1]);
+}
+
+Test(poll, tells_what_the_positions_say)
+{
+	static const uint64_t starts[] = { 0, 1ULL << 63, UINT64_MAX - 7, UINT64_MAX - 127 };
+
+	for (unsigned i = 0; i < sizeof(starts) / sizeof(starts[0]); i++) {
+		struct both b;
+		struct side *s = &b.s[0], *peer = &b.s[1];
+		uint64_t at = starts[i];
+
+		both_map(&b, at);
+		/* Nothing to read; room, as long as nothing else was asked for. */
+		must_eq(poll_now(s->fd, ALL), POLLOUT);
+		side_move(peer, DATA, at + 64);
+		must_eq(poll_now(s->fd, ALL), POLLIN | POLLOUT);
+		side_move(s, SPACE, at + 64);
+		must_eq(poll_now(s->fd, ALL), POLLOUT);
+		/* Waiting for space: until cons gets there. */
+		s->own->hints.space_at = at + 128;
+		must_eq(poll_now(s->fd, ALL), 0);
+		side_move(peer, SPACE, at + 120);
+		must_eq(poll_now(s->fd, ALL), 0);
+		side_move(peer, SPACE, at + 128);
+		must_eq(poll_now(s->fd, ALL), POLLOUT);
+	}
+}
+
+Test(poll, arms_what_it_is_asked_for)
+{
+	struct both b;
+	struct side *s = &b.s[0];
+
+	both_map(&b, 0);
+	poll_now(s->fd, POLLRDHUP);
+	must_eq(side_bell(s, DATA)->armed | side_bell(s, SPACE)->armed, 0);
+	poll_now(s->fd, POLLIN);
+	must_eq(side_bell(s, DATA)->armed, KIPC_ARMED_POLLED);
+	must_eq(side_bell(s, SPACE)->armed, 0);
+	poll_now(s->fd, POLLOUT);
+	must_eq(side_bell(s, SPACE)->armed, KIPC_ARMED_POLLED);
+	must_eq(side_wake(&b.s[1], DATA), 0);
+	must_eq(side_bell(s, DATA)->armed, 0);
+	must_eq(side_wake(&b.s[1], SPACE), 0);
+	must_eq(side_bell(s, SPACE)->armed, 0);
+	/* The peer's bells are its own. */
+	must_eq(side_peer_bell(s, DATA)->armed | side_peer_bell(s, SPACE)->armed, 0);
+}
+
+Test(poll, shutdown_is_told_by_direction)
+{
+	struct both b;
+
+	both_map(&b, 0);
+	b.s[0].own->hints.space_at = 8;
+	b.s[1].own->hints.space_at = 8;
+	must_eq(poll_now(b.s[0].fd, ALL), 0);
+	must_eq(side_shutdown(&b.s[1], KIPC_DIR_OUT), 0);
+	must_eq(poll_now(b.s[0].fd, ALL), POLLIN | POLLRDHUP);
+	must_eq(poll_now(b.s[1].fd, ALL), 0);
+	must_eq(side_shutdown(&b.s[1], KIPC_DIR_IN), 0);
+	must_eq(poll_now(b.s[0].fd, ALL), POLLIN | POLLRDHUP | POLLOUT);
+	must_eq(side_shutdown(&b.s[0], KIPC_DIR_IN | KIPC_DIR_OUT), 0);
+	must_eq(poll_now(b.s[1].fd, ALL), POLLIN | POLLRDHUP | POLLOUT);
+}
+
+Test(poll, death_is_told_even_to_who_asked_for_nothing)
+{
+	struct both b;
+
+	both_map(&b, 0);
+	must_eq(poll_now(b.s[0].fd, 0), 0);
+	side_unmap_own(&b.s[1]);
+	must_eq(poll_now(b.s[0].fd, 0), POLLHUP);
+	must_eq(poll_now(b.s[0].fd, ALL), POLLIN | POLLOUT | POLLRDHUP | POLLHUP);
+}
+
+/* ---- epoll ------------------------------------------------------------------------------ */
+
+static int watch(int fd, uint32_t events)
+{
+	struct epoll_event ev = { .events = events };
+	int ep = (int)must_sys(epoll_create1(EPOLL_CLOEXEC));
+
+	must_sys(epoll_ctl(ep, EPOLL_CTL_ADD, fd, &ev));
+	return ep;
+}
+
+static uint32_t events_now(int ep)
+{
+	struct epoll_event ev = { 0 };
+
+	return must_sys(epoll_wait(ep, &ev, 1, 0)) ? ev.events : 0;
+}
+
+/* As the library does: ring only where the bell is armed. */
+static void publish(struct side *s, unsigned which, uint64_t at)
+{
+	side_move(s, which, at);
+	if (__atomic_load_n(&side_peer_bell(s, which)->armed, __ATOMIC_RELAXED))
+		must_eq(side_wake(s, which), 0);
+}
+
+Test(poll, level_triggered_epoll_repeats_until_it_is_consumed)
+{
+	struct both b;
+	int ep;
+
+	both_map(&b, 0);
+	ep = watch(b.s[0].fd, EPOLLIN);
+	must_eq(events_now(ep), 0);
+	for (uint64_t at = 8; at <= 80; at += 8) {
+		publish(&b.s[1], DATA, at);
+		must_eq(events_now(ep), EPOLLIN);
+		must_eq(events_now(ep), EPOLLIN);
+		side_move(&b.s[0], SPACE, at);
+		must_eq(events_now(ep), 0);
+	}
+}
+
+Test(poll, edge_triggered_epoll_tells_each_arrival_once)
+{
+	struct both b;
+	int ep;
+
+	both_map(&b, 0);
+	ep = watch(b.s[0].fd, EPOLLIN | EPOLLET);
+	must_eq(events_now(ep), 0);
+	for (uint64_t at = 8; at <= 80; at += 8) {
+		publish(&b.s[1], DATA, at);
+		must_eq(events_now(ep), EPOLLIN);
+		must_eq(events_now(ep), 0);
+		if (at % 16 == 0) /* consumed or not: the next one is an edge */
+			side_move(&b.s[0], SPACE, at);
+	}
+}
+
+Test(poll, epoll_tells_space_and_death)
+{
+	struct both b;
+	int ep;
+
+	both_map(&b, 0);
+	b.s[0].own->hints.space_at = 64;
+	ep = watch(b.s[0].fd, EPOLLOUT | EPOLLRDHUP);
+	must_eq(events_now(ep), 0);
+	publish(&b.s[1], SPACE, 64);
+	must_eq(events_now(ep), EPOLLOUT);
+	b.s[0].own->hints.space_at = 128;
+	must_eq(events_now(ep), 0);
+	side_unmap_own(&b.s[1]);
+	must_eq(events_now(ep), EPOLLOUT | EPOLLRDHUP | EPOLLHUP);
+}
+
+#define TRIPS 2000U
+
+static void poll_and_answer(struct peer *me, void *arg)
+{
+	struct epoll_event ev;
+	struct side s;
+	int ep;
+
+	(void)me;
+	side_map(&s, *(int *)arg);
+	ep = watch(s.fd, EPOLLIN | EPOLLET);
+	for (uint64_t at = 8; at <= 8ULL * harness_rounds(TRIPS); at += 8) {
+		while (__atomic_load_n((const uint64_t *)&s.other->prod.pos, __ATOMIC_ACQUIRE) !=
+		       at)
+			must_sys(epoll_wait(ep, &ev, 1, -1));
+		side_move(&s, SPACE, at);
+		publish(&s, DATA, at);
+	}
+}
+
+/* One side sleeps in epoll, the other in poll. A lost wake-up is a hang. */
+Test(poll, no_wake_up_is_lost_between_pollers)
+{
+	struct pollfd pfd = { .events = POLLIN };
+	struct peer p;
+	struct side s;
+	int fd[2];
+
+	uapi_pair(fd);
+	peer_start(&p, poll_and_answer, &fd[1]);
+	side_map(&s, fd[0]);
+	pfd.fd = fd[0];
+	for (uint64_t at = 8; at <= 8ULL * harness_rounds(TRIPS); at += 8) {
+		publish(&s, DATA, at);
+		while (__atomic_load_n((const uint64_t *)&s.other->prod.pos, __ATOMIC_ACQUIRE) !=
+		       at)
+			must_sys(poll(&pfd, 1, -1));
+		side_move(&s, SPACE, at);
+	}
+	peer_end(&p);
+}
+
+/* ---- SIGIO ------------------------------------------------------------------------------ */
+
+static void set_async(int fd, bool on)
+{
+	int flags = (int)must_sys(fcntl(fd, F_GETFL));
+
+	must_sys(fcntl(fd, F_SETOWN, getpid()));
+	must_sys(fcntl(fd, F_SETFL, on ? flags | O_ASYNC : flags & ~O_ASYNC));
+}
+
+static bool take_signal(const sigset_t *set)
+{
+	struct timespec none = { 0 };
+
+	return sigtimedwait(set, NULL, &none) == SIGIO;
+}
+
+Test(poll, sigio_comes_with_every_wake)
+{
+	struct both b;
+	struct side *s = &b.s[0];
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGIO);
+	must_sys(sigprocmask(SIG_BLOCK, &set, NULL));
+	both_map(&b, 0);
+	set_async(s->fd, true);
+	/* Armed for good, or nobody would ring. */
+	for (uint64_t at = 8; at <= 32; at += 8)
+		for (unsigned which = 0; which < 2; which++) {
+			must_eq(side_bell(s, which)->armed, KIPC_ARMED_POLLED);
+			must(!take_signal(&set));
+			publish(&b.s[1], which, at);
+			must(take_signal(&set));
+		}
+	must_eq(side_shutdown(&b.s[1], KIPC_DIR_OUT), 0);
+	must(take_signal(&set));
+	set_async(s->fd, false);
+	must_eq(side_wake(&b.s[1], DATA), 0);
+	must_eq(side_bell(s, DATA)->armed, 0);
+	must(!take_signal(&set));
+}

@@ -1,0 +1,528 @@
+// SPDX-License-Identifier: MIT
+/*
+ * WAIT, WAKE and XCHG: who sleeps, who is woken, and that nobody is forgotten.
+ */
+#include <criterion/criterion.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "uapi.h"
+
+TestSuite(wait, .init = harness_begin);
+
+#define DATA  KIPC_SIDE_DATA
+#define SPACE KIPC_SIDE_SPACE
+
+/* Both ends in one process. */
+struct both {
+	struct side s[2];
+};
+
+static void both_map(struct both *b, uint64_t start0, uint64_t start1)
+{
+	int fd[2];
+
+	uapi_pair_at(fd, start0, start1);
+	side_map(&b->s[0], fd[0]);
+	side_map(&b->s[1], fd[1]);
+}
+
+/* A thread that waits. */
+struct sleeper {
+	pthread_t thread;
+	const struct side *side;
+	unsigned which;
+	uint64_t position;
+	int64_t deadline;
+	int result;
+};
+
+static void *sleep_there(void *arg)
+{
+	struct sleeper *s = arg;
+
+	s->result = side_wait(s->side, s->which, s->position, s->deadline);
+	return NULL;
+}
+
+static void sleeper_start(struct sleeper *s, const struct side *side, unsigned which,
+                          uint64_t position)
+{
+	*s = (struct sleeper){ .side = side, .which = which, .position = position };
+	s->deadline = KIPC_FOREVER;
+	must_eq(pthread_create(&s->thread, NULL, sleep_there, s), 0);
+}
+
+static int sleeper_end(struct sleeper *s)
+{
+	must_eq(pthread_join(s->thread, NULL), 0);
+	return s->result;
+}
+
+/* ---- positions and deadlines ------------------------------------------------------------ */
+
+Test(wait, returns_at_once_when_the_position_is_reached)
+{
+	static const uint64_t starts[] = { 0, 8, 1ULL << 63, UINT64_MAX - 7, UINT64_MAX - 63 };
+
+	for (unsigned i = 0; i < sizeof(starts) / sizeof(starts[0]); i++) {
+		struct both b;
+
+		both_map(&b, starts[i], starts[i]);
+		must_eq(side_wait(&b.s[0], DATA, starts[i], KIPC_FOREVER), 0);
+		must_eq(side_wait(&b.s[0], DATA, starts[i] - 4096, KIPC_FOREVER), 0);
+		must_eq(side_wait(&b.s[0], SPACE, starts[i], KIPC_FOREVER), 0);
+		must_eq(side_wait(&b.s[0], DATA, starts[i] + 8, 0), -ETIMEDOUT);
+		side_move(&b.s[1], DATA, starts[i] + 128); /* beyond the wrap for some */
+		must_eq(side_wait(&b.s[0], DATA, starts[i] + 128, KIPC_FOREVER), 0);
+		must_eq(side_wait(&b.s[0], DATA, starts[i] + 129, 0), -ETIMEDOUT);
+		side_move(&b.s[1], SPACE, starts[i] + 64);
+		must_eq(side_wait(&b.s[0], SPACE, starts[i] + 64, KIPC_FOREVER), 0);
+		must_eq(side_wait(&b.s[0], SPACE, starts[i] + 72, 0), -ETIMEDOUT);
+		must_eq(side_bell(&b.s[0], DATA)->armed | side_bell(&b.s[0], SPACE)->armed, 0);
+	}
+}
+
+Test(wait, deadlines_are_absolute)
+{
+	struct both b;
+	int64_t until;
+
+	both_map(&b, 0, 0);
+	for (unsigned which = 0; which < 2; which++) {
+		must_eq(side_wait(&b.s[0], which, 8, 0), -ETIMEDOUT);
+		must_eq(side_wait(&b.s[0], which, 8, harness_now() - 1), -ETIMEDOUT);
+		until = harness_now() + 20 * MSEC;
+		must_eq(side_wait(&b.s[0], which, 8, until), -ETIMEDOUT);
+		must(harness_now() >= until);
+		must_eq(side_bell(&b.s[0], which)->armed, 0);
+	}
+}
+
+Test(wait, sleeps_until_it_is_woken)
+{
+	for (unsigned which = 0; which < 2; which++) {
+		struct sleeper t;
+		struct both b;
+
+		both_map(&b, 0, 0);
+		sleeper_start(&t, &b.s[0], which, 64);
+		await_armed(side_bell(&b.s[0], which), KIPC_ARMED_PARKED);
+		must_eq(side_bell(&b.s[0], 1 - which)->armed, 0);
+		side_move(&b.s[1], which, 64);
+		must_eq(side_wake(&b.s[1], which), 0);
+		/* The bell is clear when WAKE returns, whenever the sleeper gets a CPU. */
+		must_eq(side_bell(&b.s[0], which)->armed, 0);
+		must_eq(sleeper_end(&t), 0);
+	}
+}
+
+Test(wait, is_not_woken_by_less_than_it_asked_for)
+{
+	struct sleeper t;
+	struct both b;
+
+	both_map(&b, UINT64_MAX - 63, 0);
+	sleeper_start(&t, &b.s[1], DATA, 64);
+	await_armed(side_bell(&b.s[1], DATA), KIPC_ARMED_PARKED);
+	for (uint64_t at = UINT64_MAX - 63; at != 64; at += 8) {
+		side_move(&b.s[0], DATA, at);
+		must_eq(side_wake(&b.s[0], DATA), 0);
+		must_eq(side_bell(&b.s[1], DATA)->armed, KIPC_ARMED_PARKED);
+	}
+	side_move(&b.s[0], DATA, 64);
+	must_eq(side_wake(&b.s[0], DATA), 0);
+	must_eq(sleeper_end(&t), 0);
+}
+
+Test(wait, each_thread_is_woken_by_its_own_position)
+{
+	struct sleeper t[3];
+	struct both b;
+
+	both_map(&b, 0, 0);
+	for (unsigned i = 0; i < 3; i++) {
+		sleeper_start(&t[i], &b.s[0], DATA, 64 * (3 - i));
+		await_armed(side_bell(&b.s[0], DATA), KIPC_ARMED_PARKED);
+	}
+	/* The last to come is the first to go; the others stay armed. */
+	for (unsigned i = 3; i-- > 0;) {
+		side_move(&b.s[1], DATA, 64 * (3 - i));
+		must_eq(side_wake(&b.s[1], DATA), 0);
+		must_eq(sleeper_end(&t[i]), 0);
+	}
+	must_eq(side_bell(&b.s[0], DATA)->armed, 0);
+}
+
+Test(wait, one_wake_reaches_all_whom_it_concerns)
+{
+	struct sleeper t[4];
+	struct both b;
+
+	both_map(&b, 0, 0);
+	for (unsigned i = 0; i < 4; i++) {
+		sleeper_start(&t[i], &b.s[0], DATA, 8);
+		await_armed(side_bell(&b.s[0], DATA), KIPC_ARMED_PARKED);
+	}
+	side_move(&b.s[1], DATA, 8);
+	must_eq(side_wake(&b.s[1], DATA), 0);
+	for (unsigned i = 0; i < 4; i++)
+		must_eq(sleeper_end(&t[i]), 0);
+	must_eq(side_bell(&b.s[0], DATA)->armed, 0);
+}
+
+/* ---- signals ---------------------------------------------------------------------------- */
+
+static void nothing(int sig)
+{
+	(void)sig;
+}
+
+static void handle_usr1(int flags)
+{
+	struct sigaction act = { .sa_handler = nothing, .sa_flags = flags };
+
+	must_sys(sigaction(SIGUSR1, &act, NULL));
+}
+
+static void wait_and_say(struct peer *me, void *arg)
+{
+	struct side s;
+
+	side_map(&s, *(int *)arg);
+	handle_usr1(0);
+	peer_tell(me, 'r');
+	must_eq(side_wait(&s, DATA, 8, KIPC_FOREVER), -EINTR);
+	must_eq(side_bell(&s, DATA)->armed, 0);
+	must_eq(side_xchg(&s, 8, KIPC_HINT_NONE, KIPC_FOREVER), -EINTR);
+	must_eq(side_bell(&s, DATA)->armed, 0);
+	handle_usr1(SA_RESTART);
+	peer_tell(me, 's');
+	must_eq(side_wait(&s, DATA, 8, KIPC_FOREVER), 0);
+}
+
+Test(wait, a_signal_ends_it_or_restarts_it)
+{
+	const struct kipc_ring_bell *bell;
+	struct peer p;
+	struct side s;
+	int fd[2];
+
+	uapi_pair(fd);
+	side_map(&s, fd[1]);
+	bell = side_peer_bell(&s, DATA);
+	peer_start(&p, wait_and_say, &fd[0]);
+	peer_expect(&p, 'r');
+	await_armed(bell, KIPC_ARMED_PARKED);
+	await_asleep(p.pid);
+	must_sys(kill(p.pid, SIGUSR1));
+	/* Another one for the second call. */
+	while (!peer_told_within(&p, 5))
+		must_sys(kill(p.pid, SIGUSR1));
+	peer_expect(&p, 's');
+	await_armed(bell, KIPC_ARMED_PARKED);
+	for (unsigned i = 0; i < 10; i++) {
+		await_asleep(p.pid);
+		must_sys(kill(p.pid, SIGUSR1));
+	}
+	side_move(&s, DATA, 8);
+	must_eq(side_wake(&s, DATA), 0);
+	peer_end(&p);
+}
+
+/* ---- XCHG ------------------------------------------------------------------------------- */
+
+#define TRIPS 300U
+
+static void answer(struct peer *me, void *arg)
+{
+	unsigned rounds = harness_rounds(TRIPS);
+	struct side s;
+
+	(void)me;
+	side_map(&s, *(int *)arg);
+	must_eq(side_wait(&s, DATA, 8, KIPC_FOREVER), 0);
+	for (uint64_t i = 1; i <= rounds; i++) {
+		must_eq(s.other->prod.pos, 8 * i);
+		side_move(&s, DATA, 8 * i);
+		if (i == rounds)
+			must_eq(side_wake(&s, DATA), 0);
+		else
+			must_eq(side_xchg(&s, 8 * (i + 1), i % 3, KIPC_FOREVER), 0);
+	}
+}
+
+Test(wait, xchg_is_a_leg_of_a_round_trip)
+{
+	unsigned rounds = harness_rounds(TRIPS);
+	struct kipc_ioc_stat stat;
+	struct peer p;
+	struct side s;
+	int fd[2];
+
+	uapi_pair(fd);
+	peer_start(&p, answer, &fd[1]);
+	side_map(&s, fd[0]);
+	for (uint64_t i = 1; i <= rounds; i++) {
+		side_move(&s, DATA, 8 * i);
+		must_eq(side_xchg(&s, 8 * i, i % 3, KIPC_FOREVER), 0);
+		must_eq(s.other->prod.pos, 8 * i);
+	}
+	peer_end(&p);
+	stat = side_stat(&s);
+	must_eq(stat.wakes, rounds);
+	must_eq(stat.waits + stat.waits_met, rounds);
+}
+
+Test(wait, xchg_rings_even_when_it_need_not_sleep)
+{
+	struct sleeper t;
+	struct both b;
+
+	both_map(&b, 0, 0);
+	sleeper_start(&t, &b.s[1], DATA, 8);
+	await_armed(side_bell(&b.s[1], DATA), KIPC_ARMED_PARKED);
+	side_move(&b.s[1], DATA, 8); /* the answer is there before the question */
+	side_move(&b.s[0], DATA, 8);
+	must_eq(side_xchg(&b.s[0], 8, KIPC_HINT_SYNC, KIPC_FOREVER), 0);
+	must_eq(sleeper_end(&t), 0);
+	must_eq(side_xchg(&b.s[0], 16, KIPC_HINT_NONE, 0), -ETIMEDOUT);
+	must_eq(side_bell(&b.s[0], DATA)->armed, 0);
+}
+
+/* ---- who may ---------------------------------------------------------------------------- */
+
+static void try_everything(struct peer *me, void *arg)
+{
+	const struct side *s = arg;
+
+	(void)me;
+	must_eq(side_wait(s, DATA, 0, KIPC_FOREVER), -EPERM);
+	must_eq(side_wait(s, SPACE, 8, KIPC_FOREVER), -EPERM);
+	must_eq(side_wake(s, DATA), -EPERM);
+	must_eq(side_wake(s, SPACE), -EPERM);
+	must_eq(side_xchg(s, 0, KIPC_HINT_NONE, KIPC_FOREVER), -EPERM);
+	must_eq(side_shutdown(s, KIPC_DIR_IN), -EPERM);
+	must_eq(uapi_call(s->fd, KIPC_IOC_HANDOVER, NULL), -EPERM);
+	must_eq(side_peer(s).state, KIPC_END_FREE);
+	side_stat(s);
+}
+
+Test(wait, only_the_owner_may_act_for_a_live_end)
+{
+	struct peer child;
+	struct side s;
+	int fd[2];
+
+	uapi_pair(fd);
+	side_map(&s, fd[0]);
+	peer_start(&child, try_everything, &s);
+	peer_end(&child);
+	must_eq(s.status->bells[1].data.gone, 0);
+	must_eq(side_wake(&s, DATA), 0);
+	must_eq(side_wait(&s, DATA, 0, KIPC_FOREVER), 0);
+}
+
+Test(wait, a_free_end_is_nobodys)
+{
+	int fd[2];
+
+	uapi_pair(fd);
+	for (unsigned e = 0; e < 2; e++) {
+		struct side s = { .fd = fd[e], .end = e };
+
+		must_eq(side_wait(&s, DATA, 0, 0), -EPERM);
+		must_eq(side_wake(&s, DATA), -EPERM);
+		must_eq(side_xchg(&s, 0, KIPC_HINT_NONE, 0), -EPERM);
+		must_eq(uapi_call(fd[e], KIPC_IOC_HANDOVER, NULL), 0);
+	}
+}
+
+Test(wait, counters_count)
+{
+	struct kipc_ioc_stat stat;
+	struct sleeper t;
+	struct both b;
+
+	both_map(&b, 0, 0);
+	must_eq(side_wait(&b.s[0], DATA, 0, KIPC_FOREVER), 0);
+	must_eq(side_wait(&b.s[0], DATA, 8, 0), -ETIMEDOUT);
+	sleeper_start(&t, &b.s[0], DATA, 8);
+	await_armed(side_bell(&b.s[0], DATA), KIPC_ARMED_PARKED);
+	must_eq(side_wake(&b.s[1], DATA), 0); /* in vain */
+	side_move(&b.s[1], DATA, 8);
+	must_eq(side_wake(&b.s[1], DATA), 0);
+	must_eq(sleeper_end(&t), 0);
+	must_eq(side_wake(&b.s[1], DATA), 0); /* nobody there */
+	poll_now(b.s[0].fd, 1);
+	stat = side_stat(&b.s[0]);
+	must(stat.waits >= 1 && stat.waits_met >= 1);
+	must_eq(stat.waits + stat.waits_met, 3);
+	must_eq(stat.wakes, 0);
+	must_eq(stat.polls, 1);
+	stat = side_stat(&b.s[1]);
+	must_eq(stat.wakes, 3);
+	must_eq(stat.wakes_idle, 2);
+}
+
+/* ---- nobody is forgotten ---------------------------------------------------------------- */
+
+/* Two threads hand a position to and fro and look at the bell only when it is armed, as the
+ * library does. With KIPC_FENCE_PEER the mover leaves out its own full fence (F), and the
+ * module is to put it there. A lost wake-up is a hang, which the deadline of the test ends.
+ */
+struct shuttle {
+	struct side *side;
+	uint32_t fence;
+	bool first;
+	unsigned rounds;
+};
+
+static void shuttle_publish(struct side *s, uint64_t at, uint32_t fence)
+{
+	const struct kipc_ring_bell *bell = side_peer_bell(s, DATA);
+
+	__atomic_store_n((uint64_t *)&s->own->prod.pos, at, __ATOMIC_RELEASE); /* (E) */
+	if (!(fence & KIPC_FENCE_PEER))
+		__atomic_thread_fence(__ATOMIC_SEQ_CST); /* (F) */
+	else
+		__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&bell->armed, __ATOMIC_RELAXED)) /* (G) */
+		must_eq(side_wake(s, DATA), 0);
+}
+
+static void *shuttle_run(void *arg)
+{
+	struct shuttle *sh = arg;
+	struct side *s = sh->side;
+	uint64_t seed = 1 + s->end;
+
+	__atomic_store_n((uint32_t *)&s->own->hints.fence, sh->fence, __ATOMIC_RELAXED);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	for (uint64_t i = 1; i <= sh->rounds; i++) {
+		if (sh->first)
+			shuttle_publish(s, 8 * i, sh->fence);
+		/* Looks for a random time first, so that arming meets publishing at every offset. */
+		for (uint64_t k = harness_random(&seed) % 4096; k-- && s->other->prod.pos != 8 * i;)
+			__asm__ volatile("" ::: "memory");
+		must_eq(side_wait(s, DATA, 8 * i, KIPC_FOREVER), 0);
+		if (!sh->first)
+			shuttle_publish(s, 8 * i, sh->fence);
+	}
+	return NULL;
+}
+
+static void shuttle_process(struct peer *me, void *arg)
+{
+	struct shuttle sh = *(struct shuttle *)arg;
+	struct side s;
+
+	side_map(&s, (int)sh.side->fd);
+	sh.side = &s;
+	peer_tell(me, 'r');
+	peer_expect(me, 'g');
+	shuttle_run(&sh);
+}
+
+static void shuttle_between_processes(uint32_t fence)
+{
+	struct side end[2];
+	struct shuttle sh[2];
+	struct peer p[2];
+	int fd[2];
+
+	uapi_pair(fd);
+	for (unsigned e = 0; e < 2; e++) {
+		end[e].fd = fd[e];
+		sh[e] = (struct shuttle){ &end[e], fence, e == 0, harness_rounds(5000) };
+		peer_start(&p[e], shuttle_process, &sh[e]);
+		peer_expect(&p[e], 'r');
+	}
+	for (unsigned e = 0; e < 2; e++)
+		peer_tell(&p[e], 'g');
+	for (unsigned e = 0; e < 2; e++)
+		peer_end(&p[e]);
+}
+
+Test(wait, no_wake_up_is_lost_with_own_fences)
+{
+	shuttle_between_processes(0);
+}
+
+static bool has_fence(void)
+{
+	struct kipc_ioc_info info = { .size = sizeof(info) };
+	int control = uapi_control();
+
+	must_eq(uapi_call(control, KIPC_IOC_INFO, &info), 0);
+	must_sys(close(control));
+	return info.features & KIPC_FEAT_FENCE;
+}
+
+Test(wait, no_wake_up_is_lost_when_the_sleeper_fences)
+{
+	if (!has_fence())
+		harness_skip("fence", "this kernel does not fence the peer");
+	shuttle_between_processes(KIPC_FENCE_PEER);
+}
+
+Test(wait, no_wake_up_is_lost_between_threads)
+{
+	struct shuttle sh[2];
+	pthread_t thread;
+	struct both b;
+
+	both_map(&b, 0, 0);
+	for (unsigned e = 0; e < 2; e++)
+		sh[e] = (struct shuttle){ &b.s[e], has_fence() ? KIPC_FENCE_PEER : 0, e == 0,
+			                  harness_rounds(3000) };
+	must_eq(pthread_create(&thread, NULL, shuttle_run, &sh[1]), 0);
+	shuttle_run(&sh[0]);
+	must_eq(pthread_join(thread, NULL), 0);
+}
+
+/* Many threads of one end, signals falling among them: whoever leaves takes nobody's wake-up. */
+struct crowd {
+	struct side *side;
+	uint64_t last;
+};
+
+static void *crowd_wait(void *arg)
+{
+	struct crowd *c = arg;
+
+	for (uint64_t at = 8; at <= c->last; at += 8) {
+		int rc = -EINTR;
+
+		while (rc == -EINTR || rc == -ETIMEDOUT)
+			rc = side_wait(c->side, DATA, at, harness_now() + MSEC);
+		must_eq(rc, 0);
+	}
+	return NULL;
+}
+
+Test(wait, threads_that_leave_take_no_wake_up_with_them)
+{
+	uint64_t last = 8ULL * harness_rounds(300);
+	pthread_t thread[3];
+	struct crowd c;
+	struct both b;
+
+	both_map(&b, 0, 0);
+	handle_usr1(0);
+	c = (struct crowd){ &b.s[0], last };
+	for (unsigned i = 0; i < 3; i++)
+		must_eq(pthread_create(&thread[i], NULL, crowd_wait, &c), 0);
+	for (uint64_t at = 8; at <= last; at += 8) {
+		side_move(&b.s[1], DATA, at);
+		pthread_kill(thread[(at / 8) % 3], SIGUSR1);
+		if (__atomic_load_n(&side_peer_bell(&b.s[1], DATA)->armed, __ATOMIC_RELAXED))
+			must_eq(side_wake(&b.s[1], DATA), 0);
+	}
+	for (unsigned i = 0; i < 3; i++)
+		must_eq(pthread_join(thread[i], NULL), 0);
+	must_eq(side_bell(&b.s[0], DATA)->armed, 0);
+}
