@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -9,8 +10,10 @@
 #include "region.h"
 #include "sys.h"
 
-#define SHM_DIR "/dev/shm"
-#define SEALS   (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
+#define SHM_DIR     "/dev/shm"
+#define NEW_SECONDS 10
+#define PREFIX      "kipc."
+#define SEALS       (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 0x0008U
@@ -24,7 +27,7 @@ static struct path region_path(const char *name)
 {
 	struct path p;
 
-	snprintf(p.s, sizeof(p.s), SHM_DIR "/kipc.%s", name);
+	snprintf(p.s, sizeof(p.s), SHM_DIR "/" PREFIX "%s", name);
 	return p;
 }
 
@@ -33,8 +36,8 @@ static struct path bell_path(const char *name, const __u64 id[2], unsigned end)
 {
 	struct path p;
 
-	snprintf(p.s, sizeof(p.s), SHM_DIR "/kipc.%s.%016llx%016llx.bell%u", name, id[0], id[1],
-	         end);
+	snprintf(p.s, sizeof(p.s), SHM_DIR "/" PREFIX "%s.%016llx%016llx.bell%u", name, id[0],
+	         id[1], end);
 	return p;
 }
 
@@ -182,6 +185,43 @@ void kipc__region_bell_unlink(const char *name, const __u64 id[2], unsigned end)
 	struct path p = bell_path(name, id, end);
 
 	(void)unlink(p.s);
+}
+
+/* The owner of a doorbell has it open for reading too: no reader, no owner. One that was made just
+ * now is about to be opened.
+ */
+static void bell_sweep(int dir, const char *file)
+{
+	struct timespec now;
+	struct stat st;
+	int fd;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	if (fstatat(dir, file, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
+	    now.tv_sec - st.st_ctim.tv_sec < NEW_SECONDS)
+		return;
+	fd = openat(dir, file, O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0 && errno == ENXIO)
+		(void)unlinkat(dir, file, 0);
+	kipc__fd_close(fd);
+}
+
+void kipc__region_each(void (*each)(const char *name))
+{
+	DIR *dir = opendir(SHM_DIR);
+	struct dirent *e;
+
+	if (!dir)
+		return;
+	while ((e = readdir(dir))) {
+		if (strncmp(e->d_name, PREFIX, strlen(PREFIX)) != 0)
+			continue;
+		if (e->d_type == DT_FIFO)
+			bell_sweep(dirfd(dir), e->d_name);
+		else if (e->d_type == DT_REG)
+			each(e->d_name + strlen(PREFIX));
+	}
+	closedir(dir);
 }
 
 int kipc__region_probe(void)

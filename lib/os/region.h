@@ -51,6 +51,9 @@ int kipc__region_bell(int *fd, const char *name, const __u64 id[2], unsigned end
                       mode_t mode);
 void kipc__region_bell_unlink(const char *name, const __u64 id[2], unsigned end);
 
+/* Call each for the name of every named region that exists, and remove doorbells without an owner. */
+void kipc__region_each(void (*each)(const char *name));
+
 /* Can named regions live here at all? 0 or the reason. */
 int kipc__region_probe(void);
 

@@ -39,19 +39,32 @@ static int device_open(void)
 {
 	int fd = open(KIPC_DEV_PATH, O_RDWR | O_CLOEXEC);
 
-	return fd < 0 ? -errno : fd;
+	if (fd >= 0)
+		return fd;
+	return errno == ENOENT || errno == ENXIO ? -ENODEV : -errno;
 }
 
 static const struct {
 	int status;
 	const char *cure;
 } cures[] = {
-	{ -ENOENT, "load the module: insmod kmod/kipc.ko, or modprobe kipc" },
-	{ -ENXIO, "load the module: insmod kmod/kipc.ko, or modprobe kipc" },
+	{ -ENODEV, "load the module: insmod kmod/kipc.ko, or modprobe kipc" },
 	{ -EACCES, "join the group that owns " KIPC_DEV_PATH " (packaging/60-kipc.rules: kipc)" },
 	{ -EPERM, "the sandbox or the cgroup forbids " KIPC_DEV_PATH },
 	{ -EPROTO, "load the module that belongs to this libkipc" },
 };
+
+static const char *what_is_wrong(int status)
+{
+	switch (status) {
+	case -ENODEV:
+		return "the module is not loaded";
+	case -EPROTO:
+		return "another version of the module";
+	default:
+		return strerror(-status);
+	}
+}
 
 static void kmod_probe(struct kipc__verdict *v)
 {
@@ -65,8 +78,7 @@ static void kmod_probe(struct kipc__verdict *v)
 	kipc__fd_close(fd);
 	if (v->status == 0)
 		return;
-	snprintf(v->why, sizeof(v->why), KIPC_DEV_PATH ": %s",
-	         v->status == -EPROTO ? "another version of the module" : strerror(-v->status));
+	snprintf(v->why, sizeof(v->why), KIPC_DEV_PATH ": %s", what_is_wrong(v->status));
 	for (i = 0; i < sizeof(cures) / sizeof(cures[0]); i++)
 		if (cures[i].status == v->status)
 			snprintf(v->cure, sizeof(v->cure), "%s", cures[i].cure);

@@ -219,6 +219,33 @@ static int create(struct kipc__shm_chan *s, const struct kipc__config *cfg)
 	return r == -EEXIST ? RETRY : r;
 }
 
+/* ---- sweeping --------------------------------------------------------------------------- */
+
+/* What crashed processes left under other names, nobody may ever ask for again: the first named open
+ * of a process removes it. Only files that this user may write are looked at.
+ */
+static void sweep_region(const char *name)
+{
+	struct kipc__shm_chan s = { .sock = -1 };
+	int fd;
+
+	if (kipc__region_name_check(name) < 0 || kipc__region_open(&fd, name) < 0 ||
+	    kipc__lockfile_get(&s.file, fd) < 0)
+		return;
+	strcpy(s.name, name);
+	if (setup_lock(s.file, 0) == 0) {
+		if (!held(&s, 0) && !held(&s, 1) && kipc__region_is(fd, name))
+			kipc__region_unlink(name);
+		setup_unlock(s.file);
+	}
+	kipc__lockfile_put(s.file);
+}
+
+static void sweep(void)
+{
+	kipc__region_each(sweep_region);
+}
+
 /* ---- the slot --------------------------------------------------------------------------- */
 
 static int attempt(struct kipc_chan **out, const struct kipc__config *cfg)
@@ -230,10 +257,8 @@ static int attempt(struct kipc_chan **out, const struct kipc__config *cfg)
 		return -ENOMEM;
 	strcpy(s->name, cfg->name);
 	r = join(s, cfg);
-	if (r == -ENOENT && (cfg->flags & KIPC_CREATE)) {
-		kipc__why_clear();
+	if (r == -ENOENT && (cfg->flags & KIPC_CREATE))
 		r = create(s, cfg);
-	}
 	if (r == 0) {
 		*out = &s->ring.base;
 		return 0;
@@ -245,6 +270,7 @@ static int attempt(struct kipc_chan **out, const struct kipc__config *cfg)
 
 int kipc__shm_open(struct kipc_chan **out, const struct kipc__config *cfg)
 {
+	static pthread_once_t swept = PTHREAD_ONCE_INIT;
 	int r = kipc__region_name_check(cfg->name);
 	unsigned i;
 
@@ -256,6 +282,7 @@ int kipc__shm_open(struct kipc_chan **out, const struct kipc__config *cfg)
 			KIPC__REGION_NAME_MAX - 1);
 		return r;
 	}
+	pthread_once(&swept, sweep);
 	pthread_mutex_lock(&one_at_a_time);
 	for (i = 0, r = RETRY; i < ATTEMPTS && r == RETRY; i++)
 		r = attempt(out, cfg);
