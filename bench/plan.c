@@ -215,20 +215,20 @@ static int add_sweep(struct plan *plan, const struct sweep *w, const struct plan
 	return 0;
 }
 
-static bool is_idle(const struct cell *c)
+/* What must not be missed if the time is over comes first: one size everywhere, and the limits. */
+static int urgency(const struct cell *c)
 {
-	return c->bench == &bench_idle;
+	if (c->bench == &bench_idle)
+		return 2;
+	return c->size != 64 && !c->mech->own_bench;
 }
 
-/*
- * What is compared with each other is taken one after the other: benchmark, CPUs, wait, size. Idling
- * comes last: it is what can be missed if the time is over.
- */
+/* What is compared with each other is taken one after the other: benchmark, CPUs, size, wait. */
 static int compare(const void *a, const void *b)
 {
 	const struct cell *x = &((const struct task *)a)->cell,
 			  *y = &((const struct task *)b)->cell;
-	int r = is_idle(x) - is_idle(y);
+	int r = urgency(x) - urgency(y);
 
 	if (!r)
 		r = strcmp(x->bench->name, y->bench->name);

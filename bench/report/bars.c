@@ -7,9 +7,9 @@
 
 #include "table.h"
 
-enum verdict { MET, MISSED, UNSURE, ABSENT };
+enum verdict { MET, MISSED, UNSURE, NOISY, ABSENT };
 
-static const char *const verdicts[] = { "met", "missed", "within the spread", "not in this run" };
+static const char *const verdicts[] = { "met", "missed", "within the spread", "noisy: run again" };
 
 /* The figure of the first row against that of the best row that the second one matches. */
 struct bar {
@@ -124,6 +124,8 @@ static struct result judge(const struct results *all, const struct bar *b, const
 	x.verdict = (b->rate ? x.ratio >= b->ratio : x.ratio <= b->ratio) ? MET : MISSED;
 	if (spread_covers(b, &x))
 		x.verdict = UNSURE;
+	if (x.ours->noisy || (x.theirs && x.theirs->noisy))
+		x.verdict = NOISY;
 	return x;
 }
 

@@ -62,6 +62,16 @@ static int highest_first(const void *a, const void *b)
 
 static char labels[ITEMS_MAX][64];
 
+/* A limit has no message; it belongs to every size. */
+static bool belongs(const struct row *r, const struct selector *want)
+{
+	struct selector any = *want;
+
+	if (strncmp(r->transport, "limit:", 6) == 0)
+		any.size = 0;
+	return row_matches(r, strcmp(r->bench, "roundtrip") ? want : &any);
+}
+
 static size_t collect_items(const struct results *all, const struct ranking *k,
                             const char *placement, struct item *item)
 {
@@ -72,7 +82,7 @@ static size_t collect_items(const struct results *all, const struct ranking *k,
 	for (size_t i = 0; i < all->rows && n < ITEMS_MAX; i++) {
 		const struct row *r = &all->row[i];
 
-		if (*r->skipped || !row_matches(r, &want) || !(get(r, k->value) > 0))
+		if (*r->skipped || !belongs(r, &want) || !(get(r, k->value) > 0))
 			continue;
 		snprintf(labels[n], sizeof(labels[n]), "%s", row_label(r));
 		item[n] = (struct item){ labels[n], get(r, k->value) * k->scale,
@@ -155,7 +165,8 @@ static void draw_sizes(FILE *out, const struct results *all, const void *what,
 	static struct curve curve[CURVES_MAX];
 	struct selector want = k->where;
 	char title[160];
-	struct axes axes = { title, "message size, bytes", k->axis, "set logscale x 2\n" };
+	struct axes axes = { title, "message size", k->axis,
+		             "set logscale x 2\nset format x '%.0b %BB'\n" };
 	size_t n = 0;
 
 	want.placement = placement;

@@ -89,7 +89,7 @@ int plot_ranking(FILE *out, const char *title, const char *axis, const struct it
 {
 	struct plot p;
 
-	if (!n || begin(&p, 900, 90 + 19 * n, title) < 0)
+	if (!n || begin(&p, 900, 120 + 20 * n, title) < 0)
 		return -1;
 	fputs("$d << EOD\n", p.gnuplot);
 	for (size_t i = 0; i < n; i++)
