@@ -8,7 +8,7 @@
 VM_PROGRAMS := build/tests/vm/hold
 
 .PHONY: test-vm count-vm vm-programs
-vm-programs: $(VM_PROGRAMS) $(VM_TESTS)
+vm-programs: lib tools $(VM_PROGRAMS) $(VM_TESTS)
 
 test-vm:
 	$(Q).ci/deps.sh test vm
