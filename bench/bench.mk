@@ -20,7 +20,7 @@ BENCH_COMMIT = $(shell git describe --always --dirty 2>/dev/null || echo $(VERSI
 # What the machine lacks comes first; whatever is built after it finds it there.
 bench:
 	$(Q).ci/deps.sh bench
-	$(Q)$(MAKE) --no-print-directory bench-build
+	$(Q)$(MAKE) --no-print-directory -j$(shell nproc) bench-build
 	$(Q)$(MAKE) --no-print-directory bench-run
 
 bench-build: $(BENCH_DIR)/kipc-bench $(BENCH_DIR)/kipc-bench-report

@@ -15,7 +15,7 @@
 
 #define SIZES_MAX 16
 #define FULL_S    480
-#define QUICK_S   35
+#define QUICK_S   30
 
 extern const char *kipc_extra_options;
 
@@ -33,7 +33,7 @@ struct arguments {
 };
 
 static const struct argp_option options[] = {
-	{ "quick", 'q', NULL, 0, "Fewer sizes, shorter and fewer repetitions (35 s)", 0 },
+	{ "quick", 'q', NULL, 0, "Fewer sizes, shorter and fewer repetitions (30 s)", 0 },
 	{ "only", 'o', "PATTERNS", 0, "Only transports that match, for example shm,stock:unix*",
 	  0 },
 	{ "sizes", KEY_SIZES, "LIST", 0, "Message sizes in bytes, for example 8,64,4K,1M", 0 },
