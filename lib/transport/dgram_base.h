@@ -10,8 +10,7 @@
  *
  * A packet is the 8-byte header of a ring record (kipc_ring.h) and the payload, so that an empty
  * message differs from the end of file and what a stranger sends is recognised: a packet whose
- * length and header disagree ends the channel with -EBADMSG. A packet that is marked discarded
- * carries nothing and is skipped.
+ * length and header disagree ends the channel with -EBADMSG.
  *
  * Sending copies straight from the user's memory. Reserve gives out a staging buffer, which grows on
  * demand and is kept. Receiving copies straight into the user's memory; what does not fit there
@@ -136,7 +135,7 @@ struct kipc__dgram_pause {
 int kipc__dgram_pause(struct kipc__dgram *d, unsigned events, struct kipc__dgram_pause *w,
                       bool verb);
 
-/* Is there a message? Packets that carry none are removed. 1, 0, or a negative errno. */
+/* Is there a message? 1, or a negative errno. */
 int kipc__dgram_ready(struct kipc__dgram *d);
 
 /* Free what the receiving half has. */

@@ -46,23 +46,16 @@ static int fail(struct kipc__dgram *d, int r)
 
 /* ---- one packet ------------------------------------------------------------------------- */
 
-enum packet { PACKET_BAD, PACKET_EMPTY, PACKET_MESSAGE };
-
-/* The header is compared with what the kernel says, not followed. */
-static enum packet packet_kind(const struct kipc__dgram *d, const struct kipc__packet *p)
-{
-	uint64_t len = p->len - KIPC_REC_BYTES;
-
-	if (p->len < KIPC_REC_BYTES || len > d->back->bound)
-		return PACKET_BAD;
-	if (p->header == len + 1)
-		return PACKET_MESSAGE;
-	return p->header == (KIPC_REC_DISCARD | 1) && len == 0 ? PACKET_EMPTY : PACKET_BAD;
-}
-
 static size_t payload_len(const struct kipc__packet *p)
 {
 	return p->len - KIPC_REC_BYTES;
+}
+
+/* The header is compared with what the kernel says, not followed. */
+static bool is_message(const struct kipc__dgram *d, const struct kipc__packet *p)
+{
+	return p->len >= KIPC_REC_BYTES && payload_len(p) <= d->back->bound &&
+	       p->header == payload_len(p) + 1;
 }
 
 static void open_for(struct kipc__packet *p, void *buf, size_t cap)
@@ -84,7 +77,7 @@ static int slot_fit(struct kipc__dgram_slot *s, size_t need)
 {
 	size_t cap = SLOT_MIN;
 
-	if (need <= s->cap)
+	if (need <= s->cap && s->buf)
 		return 0;
 	while (cap < need)
 		cap *= 2;
@@ -171,32 +164,28 @@ static void hint_learn(struct kipc__dgram_in *in, size_t len)
 	in->hint = len >= in->hint ? len : in->hint - (in->hint - len) / 8;
 }
 
-/* One packet that was looked at becomes a slot. false: it is not to be gone beyond. */
+/* One packet that was looked at becomes a slot. false: it does not, so look no further. */
 static bool look_keep(struct kipc__dgram *d, const struct kipc__packet *p)
 {
 	struct kipc__dgram_in *in = &d->in;
 	struct kipc__dgram_slot *s = slot_at(in, in->n);
-	enum packet kind = packet_kind(d, p);
 
-	if (kind == PACKET_BAD) {
+	if (!is_message(d, p)) {
 		fail(d, -EBADMSG);
-	} else if (kind == PACKET_EMPTY) {
-		/* It can be removed only when it is the oldest. */
-		if (in->n == in->held)
-			d->back->drop(d, 1);
-	} else {
-		hint_learn(in, payload_len(p));
-		in->cut = payload_len(p) > s->cap;
-		if (!in->cut) {
-			s->len = payload_len(p);
-			in->n++;
-			return true;
-		}
+		return false;
 	}
-	return false;
+	hint_learn(in, payload_len(p));
+	in->cut = payload_len(p) > s->cap;
+	if (in->cut)
+		return false;
+	s->len = payload_len(p);
+	in->n++;
+	return true;
 }
 
-/* Copy up to n further messages into slots. How many; 0: none yet, look again; -EAGAIN, -EPIPE, ... */
+/* Copy up to n further messages into slots. How many; 0: the next one needs a larger slot, look
+ * again; -EAGAIN, -EPIPE, ...
+ */
 static int look(struct kipc__dgram *d, unsigned n, bool sleep)
 {
 	struct kipc__dgram_in *in = &d->in;
@@ -208,7 +197,7 @@ static int look(struct kipc__dgram *d, unsigned n, bool sleep)
 	for (i = 0; i < n; i++) {
 		struct kipc__dgram_slot *s = slot_at(in, had + i);
 
-		if (slot_fit(s, in->hint ? in->hint : SLOT_MIN) < 0)
+		if (slot_fit(s, in->hint) < 0)
 			break;
 		open_for(&p[i], s->buf, s->cap);
 	}
@@ -216,15 +205,13 @@ static int look(struct kipc__dgram *d, unsigned n, bool sleep)
 		return n ? -ENOMEM : -EAGAIN;
 	in->cut = false;
 	r = d->back->recv(d, p, i, KIPC__DGRAM_LOOK, sleep);
-	for (i = 0; r > 0 && i < (unsigned)r; i++)
-		if (!look_keep(d, &p[i])) {
-			d->back->rewind(d, bytes_inside(in));
-			r = in->n > in->held && !in->cut && in->n == had ? -EAGAIN : 0;
-			break;
-		}
-	if (d->fault)
-		return d->fault;
-	return r < 0 ? r : (int)(in->n - had);
+	if (r < 0)
+		return r;
+	for (i = 0; i < (unsigned)r && look_keep(d, &p[i]); i++)
+		;
+	if (in->cut)
+		d->back->rewind(d, bytes_inside(in));
+	return d->fault ? d->fault : (int)(in->n - had);
 }
 
 /* Look until n messages are there or no more come; only for the first is slept. */
@@ -333,14 +320,10 @@ static int settle(struct kipc__dgram *d, struct kipc_msg *m, struct kipc__packet
 	size_t len;
 
 	for (i = 0; i < n; i++) {
-		enum packet kind = packet_kind(d, &p[i]);
-
-		if (kind == PACKET_BAD) {
+		if (!is_message(d, &p[i])) {
 			fail(d, -EBADMSG);
 			break;
 		}
-		if (kind == PACKET_EMPTY)
-			continue;
 		len = payload_len(&p[i]);
 		if (got == i && d->in.n == 0 && len <= m[i].len) {
 			m[i].len = len;

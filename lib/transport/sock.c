@@ -5,8 +5,10 @@
  * By name: the creator listens under a path, the second end connects. The creator accepts when one of
  * its calls next needs the peer; from then on others are refused. Messages that the creator sends
  * before that have nowhere to go: they wait, or get -EAGAIN. What the second end sends meanwhile is
- * kept by the kernel. The path vanishes when the creator closes, hands over, or notices that the peer
- * is gone.
+ * kept by the kernel. The path is free when one of the two closes, hands over or dies (os/meet.h).
+ *
+ * Death shows as the end of the socket. Forked children close their copies of it as long as the end
+ * is in use, so that they hide nothing.
  *
  * The kernel counts what is queued by memory, not by payload, and calls a socket writable again when
  * a quarter of its send buffer is in use or less, which saves wake-ups. A sender that sleeps looks by
@@ -14,15 +16,14 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include "../os/sys.h"
+#include "../os/unix.h"
 #include "sock_chan.h"
-
-/* Opening meets, or is faster, or slower: this often, then it gives up. */
-#define TRIES 16
 
 static struct kipc__sock *sock_of(struct kipc_chan *c)
 {
@@ -31,14 +32,28 @@ static struct kipc__sock *sock_of(struct kipc_chan *c)
 
 /* ---- opening ---------------------------------------------------------------------------- */
 
+/* Descriptors to poll before the socket: what is registered in them goes with them. */
+static void close_all(struct kipc__sock *s)
+{
+	int *const fds[] = { &s->poll[0], &s->poll[1], &s->latch, &s->fd, &s->name.listener };
+	size_t i;
+
+	for (i = 0; i < sizeof(fds) / sizeof(fds[0]); i++) {
+		kipc__fd_close(*fds[i]);
+		*fds[i] = -1;
+	}
+	kipc__meet_close(&s->name);
+}
+
+static void in_child(struct kipc__guard *g)
+{
+	close_all((struct kipc__sock *)((char *)g - offsetof(struct kipc__sock, guard)));
+}
+
 static void sock_free(struct kipc__sock *s)
 {
-	/* Before the socket: what is registered in them goes with them. */
-	kipc__fd_close(s->poll[0]);
-	kipc__fd_close(s->poll[1]);
-	kipc__fd_close(s->latch);
-	kipc__fd_close(s->fd);
-	kipc__fd_close(s->listener);
+	kipc__guard_remove(&s->guard);
+	close_all(s);
 	kipc__dgram_base_free(&s->d);
 	pthread_mutex_destroy(&s->lock);
 	free(s);
@@ -51,7 +66,9 @@ static struct kipc__sock *sock_new(const struct kipc__config *cfg)
 	if (!s)
 		return NULL;
 	kipc__dgram_base_init(&s->d, &kipc__transport_unix, &kipc__sock_back, cfg);
-	s->fd = s->listener = s->latch = s->poll[0] = s->poll[1] = -1;
+	s->fd = s->latch = s->poll[0] = s->poll[1] = -1;
+	s->name = (struct kipc__meeting){ .sock = -1, .listener = -1, .mark = -1, .file = -1 };
+	s->guard.in_child = in_child;
 	s->ring_bytes = cfg->ring_bytes;
 	pthread_mutex_init(&s->lock, NULL);
 	return s;
@@ -78,47 +95,36 @@ static int adopt(struct kipc__sock *s, int fd, unsigned flags)
 	return 0;
 }
 
-static int join(struct kipc__sock *s, const struct kipc__config *cfg)
-{
-	int fd;
-	int r = kipc__unix_join(&fd, cfg->name);
-
-	if (r == 0) {
-		r = adopt(s, fd, cfg->flags);
-		if (r < 0)
-			kipc__fd_close(fd);
-	}
-	return r;
-}
-
 /* The listener has the same limits as the socket that it will give. */
-static int create(struct kipc__sock *s, const struct kipc__config *cfg)
+static int begin(struct kipc__sock *s, const struct kipc__config *cfg)
 {
-	int r = kipc__unix_listen(&s->listener, &s->name, cfg->name, cfg->mode);
+	int r;
 
+	if (s->name.sock >= 0) {
+		r = adopt(s, s->name.sock, cfg->flags);
+		if (r < 0)
+			kipc__fd_close(s->name.sock);
+	} else {
+		s->shut = refused(cfg->flags);
+		kipc__sock_raise(s, s->name.listener);
+		r = 0;
+	}
+	if (r == 0)
+		r = kipc__guard_add(&s->guard);
 	if (r < 0)
-		return r;
-	s->has_name = true;
-	s->shut = refused(cfg->flags);
-	kipc__sock_raise(s, s->listener);
-	return 0;
+		kipc__meet_leave(&s->name);
+	return r;
 }
 
-static int join_or_create(struct kipc__sock *s, const struct kipc__config *cfg)
+static int meet(struct kipc__sock *s, const struct kipc__config *cfg)
 {
-	int tries, r = -EEXIST;
+	enum kipc__meet_how how = KIPC__MEET_JOIN;
+	int r;
 
-	for (tries = 0; tries < TRIES && r == -EEXIST; tries++) {
-		if (!(cfg->flags & KIPC_EXCL)) {
-			r = join(s, cfg);
-			if (r != -ENOENT || !(cfg->flags & KIPC_CREATE))
-				return r;
-		}
-		r = create(s, cfg);
-		if (cfg->flags & KIPC_EXCL)
-			return r;
-	}
-	return r;
+	if (cfg->flags & KIPC_CREATE)
+		how = cfg->flags & KIPC_EXCL ? KIPC__MEET_LISTEN : KIPC__MEET_JOIN_OR_LISTEN;
+	r = kipc__meet(&s->name, cfg->name, how, cfg->mode);
+	return r < 0 ? r : begin(s, cfg);
 }
 
 static void explain(int r, const char *path)
@@ -128,9 +134,9 @@ static void explain(int r, const char *path)
 		const char *why;
 	} whys[] = {
 		{ -ENOENT, "nobody listens there" },
-		{ -EEXIST, "another process listens there" },
+		{ -EEXIST, "somebody listens there" },
 		{ -EBUSY, "both ends are taken" },
-		{ -EBADMSG, "that is no socket, or one of another kind" },
+		{ -EBADMSG, "that is no socket, or one of another type" },
 		{ -ENAMETOOLONG, "a path of a socket has at most 103 bytes" },
 	};
 	const char *why = strerrordesc_np(-r);
@@ -153,7 +159,7 @@ static int sock_open(struct kipc_chan **out, const struct kipc__config *cfg)
 		return -EINVAL;
 	}
 	s = sock_new(cfg);
-	r = s ? join_or_create(s, cfg) : -ENOMEM;
+	r = s ? meet(s, cfg) : -ENOMEM;
 	if (r < 0) {
 		explain(r, cfg->name);
 		if (s)
@@ -216,14 +222,7 @@ static int sock_from_fd(struct kipc_chan **out, int fd, const struct kipc__confi
 
 static int sock_use(struct kipc_chan *c)
 {
-	(void)c;
-	return 0;
-}
-
-static void leave(struct kipc__sock *s)
-{
-	if (s->has_name)
-		kipc__unix_leave(&s->name);
+	return kipc__guard_add(&sock_of(c)->guard);
 }
 
 static void sock_close(struct kipc_chan *c, bool in_use)
@@ -231,7 +230,7 @@ static void sock_close(struct kipc_chan *c, bool in_use)
 	struct kipc__sock *s = sock_of(c);
 
 	if (in_use)
-		leave(s);
+		kipc__meet_leave(&s->name);
 	sock_free(s);
 }
 
@@ -247,7 +246,7 @@ static int sock_handover(struct kipc_chan *c)
 		return -EBUSY;
 	if (fd < 0)
 		return fd;
-	leave(s);
+	kipc__meet_leave(&s->name);
 	s->fd = -1;
 	sock_free(s);
 	return fd;
@@ -257,6 +256,7 @@ static int sock_shutdown(struct kipc_chan *c, unsigned dirs)
 {
 	struct kipc__sock *s = sock_of(c);
 
+	(void)kipc__sock_now(s); /* a peer that came and waits is to hear of it */
 	pthread_mutex_lock(&s->lock);
 	s->shut |= dirs;
 	if (s->fd >= 0)

@@ -3,6 +3,7 @@
 #include <linux/sockios.h>
 #include <poll.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <kipc_ring.h>
 #include "../os/sys.h"
 #include "sock_chan.h"
@@ -56,7 +57,7 @@ static int sock_await(struct kipc__dgram *d, unsigned events, int64_t deadline)
 	struct timespec left;
 
 	if (p.fd == -EAGAIN)
-		p = (struct pollfd){ .fd = s->listener, .events = POLLIN };
+		p = (struct pollfd){ .fd = s->name.listener, .events = POLLIN };
 	else if (p.fd < 0)
 		return p.fd;
 	if (!time_left(events, deadline, &left))
@@ -91,14 +92,12 @@ static int sock_events(struct kipc__dgram *d, unsigned events)
 		return fd == -EAGAIN ? 0 : fd;
 	if (poll(&p, 1, 0) < 0)
 		return -errno;
-	if (events & KIPC_IN && p.revents)
-		now |= p.revents & (POLLIN | POLLRDHUP | POLLHUP) ? KIPC_IN : 0;
-	if (events & KIPC_OUT) {
-		if (p.revents & (POLLHUP | POLLERR))
-			now |= KIPC_OUT | KIPC_HUP;
-		else if (p.revents & POLLOUT || has_room(s, fd))
-			now |= KIPC_OUT;
-	}
+	if (p.revents & (POLLHUP | POLLERR))
+		return (int)events | KIPC_HUP;
+	if (p.revents & (POLLIN | POLLRDHUP))
+		now |= KIPC_IN;
+	if (events & KIPC_OUT && (p.revents & POLLOUT || has_room(s, fd)))
+		now |= KIPC_OUT;
 	return now;
 }
 
@@ -198,15 +197,26 @@ static int recv_some(int fd, struct mmsghdr *h, unsigned n, int flags)
 	return len < 0 ? -1 : 1;
 }
 
+/* How many bytes of packets lie in front of where the next look starts; a take starts at none. */
+static int looked_past(int fd, enum kipc__dgram_how how)
+{
+	int offset = 0;
+	socklen_t len = sizeof(offset);
+
+	if (how == KIPC__DGRAM_LOOK)
+		(void)getsockopt(fd, SOL_SOCKET, SO_PEEK_OFF, &offset, &len);
+	return offset;
+}
+
 /* A length of 0 is the end, or a stranger's empty packet. -EPIPE, or -EBADMSG. */
-static int why_nothing(struct kipc__sock *s, int fd)
+static int why_nothing(struct kipc__sock *s, int fd, enum kipc__dgram_how how)
 {
 	struct pollfd p = { .fd = fd, .events = POLLRDHUP };
 	int queued = 0;
 
 	if (s->shut & KIPC_IN)
 		return -EPIPE;
-	if (poll(&p, 1, 0) <= 0 || ioctl(fd, SIOCINQ, &queued) < 0 || queued > 0)
+	if (poll(&p, 1, 0) <= 0 || ioctl(fd, SIOCINQ, &queued) < 0 || queued > looked_past(fd, how))
 		return -EBADMSG;
 	kipc__sock_retire(s);
 	return -EPIPE;
@@ -235,7 +245,7 @@ static int sock_recv(struct kipc__dgram *d, struct kipc__packet *p, unsigned n,
 		return result(s, errno);
 	for (i = 0; i < r; i++) {
 		p[i].len = h[i].msg_len;
-		if (p[i].len == 0 && why_nothing(s, fd) == -EPIPE)
+		if (p[i].len == 0 && why_nothing(s, fd, how) == -EPIPE)
 			return i ? i : -EPIPE;
 	}
 	return r;

@@ -8,7 +8,8 @@
 #define KIPC_TRANSPORT_SOCK_CHAN_H
 
 #include <pthread.h>
-#include "../os/unix.h"
+#include "../os/guard.h"
+#include "../os/meet.h"
 #include "dgram_base.h"
 
 /* The kernel wants most of a packet in one piece of memory, which gets rare above this. */
@@ -21,18 +22,17 @@
 
 struct kipc__sock {
 	struct kipc__dgram d;
-	int fd;       /* the connected socket; -1 until the peer is there */
-	int listener; /* -1, or where the peer comes; stays open as long as the handle */
-	int poll[2];  /* epoll descriptors for IN and OUT; -1: not asked for */
-	int latch;    /* always readable, in poll[0] while messages are held; -1 */
+	struct kipc__meeting name; /* listener: where the peer comes, open as long as the handle */
+	struct kipc__guard guard;  /* a forked child has none of all these descriptors */
+	int fd;                    /* the connected socket; -1 until the peer is there */
+	int poll[2];               /* epoll descriptors for IN and OUT; -1: not asked for */
+	int latch;                 /* always readable, in poll[0] while messages are held; -1 */
 	bool latched;
-	bool has_name; /* name is to be removed */
 	unsigned shut; /* directions that are over on this side */
 	uint64_t ring_bytes;
 	int sndbuf;
 	size_t want;          /* memory that the room asked for last needs before its last packet */
 	pthread_mutex_t lock; /* the peer's arrival, poll descriptors, shut; not the data path */
-	struct kipc__unix_name name;
 };
 
 /* Raise the send buffer of a socket towards ring_bytes; sets sndbuf and max_msg. */

@@ -108,7 +108,7 @@ static int watch(int epoll, int fd, uint32_t events)
 static int admit(struct kipc__sock *s)
 {
 	unsigned dir;
-	int fd, r = kipc__unix_accept(s->listener, &fd);
+	int fd, r = kipc__meet_accept(s->name.listener, &fd);
 
 	if (r < 0)
 		return r;
@@ -123,7 +123,7 @@ static int admit(struct kipc__sock *s)
 
 		if (epoll < 0)
 			continue;
-		(void)epoll_ctl(epoll, EPOLL_CTL_DEL, s->listener, NULL);
+		(void)epoll_ctl(epoll, EPOLL_CTL_DEL, s->name.listener, NULL);
 		r = watch(epoll, fd, epoll_events(dir));
 	}
 	kipc__store_release(&s->fd, fd); /* pairs with kipc__sock_now(): what was set up is seen */
@@ -146,10 +146,8 @@ int kipc__sock_now(struct kipc__sock *s)
 void kipc__sock_retire(struct kipc__sock *s)
 {
 	pthread_mutex_lock(&s->lock);
-	if (s->has_name && (s->fd < 0 || kipc__sock_hung_up(s->fd))) {
-		kipc__unix_leave(&s->name);
-		s->has_name = false;
-	}
+	if (s->name.path[0] && s->fd >= 0 && kipc__sock_hung_up(s->fd))
+		kipc__meet_leave(&s->name);
 	pthread_mutex_unlock(&s->lock);
 }
 
@@ -184,7 +182,7 @@ static int poll_make(struct kipc__sock *s, unsigned dir)
 	if (epoll < 0)
 		return -errno;
 	r = s->fd >= 0 ? watch(epoll, s->fd, epoll_events(dir))
-	               : watch(epoll, s->listener, EPOLLIN);
+	               : watch(epoll, s->name.listener, EPOLLIN);
 	if (r < 0) {
 		kipc__fd_close(epoll);
 		return r;
