@@ -155,26 +155,18 @@ int kipc_chan_from_fd(struct kipc_chan **out, int fd, unsigned flags, const stru
 /* A fresh handle becomes ours; one from before a fork is not. */
 static int claim(struct kipc_chan *c)
 {
-	int64_t owner = kipc__fork_generation();
-	int r;
+	int r = kipc__fork_claim(&c->owner);
 
-	if (owner < 0)
-		return (int)owner;
-	if (c->owner == (uint64_t)owner)
-		return 0;
-	if (c->owner != 0)
-		return -ESTALE;
+	if (r <= 0)
+		return r;
 	r = c->ops->use(c);
-	if (r == 0)
-		c->owner = (uint64_t)owner;
+	kipc__fork_settle(&c->owner, r == 0);
 	return r;
 }
 
 static inline int mine(struct kipc_chan *c)
 {
-	if (unlikely(c->owner != *kipc__fork_word || c->owner == 0))
-		return claim(c);
-	return 0;
+	return unlikely(!kipc__fork_owns(&c->owner)) ? claim(c) : 0;
 }
 
 static int refuse(const struct kipc_chan *c, unsigned dirs)
@@ -212,7 +204,7 @@ int kipc_chan_handover(struct kipc_chan *c)
 void kipc_chan_close(struct kipc_chan *c)
 {
 	if (c)
-		c->ops->close(c, c->owner != 0 && c->owner == *kipc__fork_word);
+		c->ops->close(c, kipc__fork_owns(&c->owner));
 }
 
 int kipc_shutdown(struct kipc_chan *c, unsigned dirs)

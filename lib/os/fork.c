@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <unistd.h>
 #include "fork.h"
+
+/* In an owner word: a thread of this generation is about to take it. */
+#define CLAIMING (1ULL << 63)
 
 static const uint64_t none;
 const uint64_t *kipc__fork_word = &none;
@@ -42,4 +46,33 @@ int64_t kipc__fork_generation(void)
 	}
 	pthread_mutex_unlock(&lock);
 	return r;
+}
+
+int kipc__fork_claim(uint64_t *owner)
+{
+	int64_t mine = kipc__fork_generation();
+	uint64_t claim = (uint64_t)mine | CLAIMING;
+	uint64_t seen;
+
+	if (mine < 0)
+		return (int)mine;
+	while ((seen = kipc__load_acquire(owner)) != (uint64_t)mine) {
+		if (seen == 0)
+			seen = kipc__exchange(owner, claim);
+		if (seen == 0)
+			return 1;
+		/* It was settled between the look and the exchange. */
+		if (seen == (uint64_t)mine)
+			kipc__store_release(owner, seen);
+		else if (seen != claim)
+			return -ESTALE;
+		else
+			sched_yield();
+	}
+	return 0;
+}
+
+void kipc__fork_settle(uint64_t *owner, bool taken)
+{
+	kipc__store_release(owner, taken ? *kipc__fork_word : 0); /* pairs with the acquires */
 }

@@ -9,12 +9,30 @@
 #ifndef KIPC_OS_FORK_H
 #define KIPC_OS_FORK_H
 
+#include <stdbool.h>
 #include <stdint.h>
+#include "../core/atomic.h"
 
 /* The word: this process's generation, 0 before its first use here. Never NULL. */
 extern const uint64_t *kipc__fork_word;
 
 /* This process's generation, never 0. -ENOMEM or -EOPNOTSUPP comes out negative. */
 int64_t kipc__fork_generation(void);
+
+/* An owner word holds the generation of the process that uses something; 0: nobody yet. */
+static inline bool kipc__fork_owns(const uint64_t *owner)
+{
+	uint64_t seen = kipc__load_acquire(owner); /* pairs with kipc__fork_settle() */
+
+	return seen != 0 && seen == *kipc__fork_word;
+}
+
+/*
+ * Take an owner word for this process. 1: the caller makes the thing its own and calls
+ * kipc__fork_settle() in any case; 0: it is this process's already; -ESTALE: another one's. Two
+ * threads may try at the same time: one gets 1, the other waits until that one has settled.
+ */
+int kipc__fork_claim(uint64_t *owner);
+void kipc__fork_settle(uint64_t *owner, bool taken);
 
 #endif /* KIPC_OS_FORK_H */
