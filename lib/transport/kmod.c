@@ -110,6 +110,24 @@ static void handle_free(struct kmod_chan *k)
 	free(k);
 }
 
+/* What the end is, and of what: STATUS may be mapped by anybody who has the file. */
+static int learn(struct kipc__ring_chan *c)
+{
+	struct kipc_ioc_self self = { .size = sizeof(self) };
+	int fd = kmod_of(c)->fd;
+	int r = call(fd, KIPC_IOC_SELF, &self);
+
+	if (r < 0)
+		return r;
+	if (self.kind != KIPC_KIND_PAIR || self.end > 1)
+		return -EBADMSG;
+	c->end = self.end;
+	c->may_fence = self.features & KIPC_FEAT_FENCE;
+	c->status_bytes = self.status_bytes;
+	r = kipc__map((void **)&c->status, fd, 0, c->status_bytes, PROT_READ);
+	return r < 0 ? r : kipc__ring_base_learn(c, c->status, 0);
+}
+
 static void unmap(struct kipc__ring_chan *c)
 {
 	unsigned i;
@@ -143,26 +161,25 @@ static int map_areas(struct kipc__ring_chan *c, int fd)
 
 static int kmod_attach(struct kipc__ring_chan *c)
 {
-	struct kipc_ioc_self self = { .size = sizeof(self) };
-	int fd = kmod_of(c)->fd;
-	int r = call(fd, KIPC_IOC_SELF, &self);
+	int r = learn(c);
 
-	if (r < 0)
-		return r;
-	if (self.kind != KIPC_KIND_PAIR || self.end > 1)
-		return -EBADMSG;
-	c->end = self.end;
-	c->may_fence = self.features & KIPC_FEAT_FENCE;
-	c->status_bytes = self.status_bytes;
-	r = kipc__map((void **)&c->status, fd, 0, c->status_bytes, PROT_READ);
 	if (r == 0)
-		r = kipc__ring_base_learn(c, c->status, 0);
-	if (r == 0)
-		r = map_areas(c, fd);
+		r = map_areas(c, kmod_of(c)->fd);
 	if (r == 0)
 		r = kipc__ring_base_begin(c);
 	if (r < 0)
 		unmap(c);
+	return r;
+}
+
+/* A fresh end knows its geometry before it is mapped for good. */
+static int learn_fresh(struct kipc_chan *c)
+{
+	struct kipc__ring_chan *ring = (struct kipc__ring_chan *)c;
+	int r = learn(ring);
+
+	kipc__unmap(ring->status, ring->status_bytes);
+	ring->status = NULL;
 	return r;
 }
 
@@ -260,8 +277,17 @@ static int kmod_pair(struct kipc_chan *out[2], const struct kipc__config *cfg)
 		return r;
 	}
 	r = handle_make(&out[1], req.fd[1], cfg);
-	if (r < 0)
+	if (r < 0) {
 		kmod_close(out[0], false);
+		return r;
+	}
+	r = learn_fresh(out[0]);
+	if (r == 0)
+		r = learn_fresh(out[1]);
+	if (r < 0) {
+		kmod_close(out[0], false);
+		kmod_close(out[1], false);
+	}
 	return r;
 }
 
@@ -323,10 +349,19 @@ static int kmod_open(struct kipc_chan **out, const struct kipc__config *cfg)
 static int kmod_from_fd(struct kipc_chan **out, int fd, const struct kipc__config *cfg)
 {
 	struct kipc_ioc_self self = { .size = sizeof(self) };
+	int r;
 
 	if (call(fd, KIPC_IOC_SELF, &self) < 0)
 		return -ENOTTY;
-	return handle_make(out, fd, cfg);
+	r = handle_make(out, fd, cfg);
+	if (r < 0)
+		return r;
+	r = learn_fresh(*out);
+	if (r < 0) {
+		kmod_of((struct kipc__ring_chan *)*out)->fd = -1; /* stays the caller's */
+		handle_free(kmod_of((struct kipc__ring_chan *)*out));
+	}
+	return r;
 }
 
 /* ---- sleeping, waking, polling ---------------------------------------------------------- */

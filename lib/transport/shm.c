@@ -186,6 +186,7 @@ static void shm_detach(struct kipc__ring_chan *c, bool handover)
 	struct kipc__shm_chan *s = (struct kipc__shm_chan *)c;
 
 	if (!handover) {
+		kipc__shm_look(c); /* a peer that died unseen has left its doorbell */
 		kipc__shm_gone(c, c->end, KIPC_GONE_CLOSED);
 		kipc__shm_wake(c, KIPC_SIDE_DATA);
 		kipc__shm_wake(c, KIPC_SIDE_SPACE);
@@ -202,6 +203,25 @@ static void shm_close(struct kipc_chan *c, bool in_use)
 	if (in_use)
 		shm_detach(&shm_of(c)->ring, false);
 	kipc__shm_free(shm_of(c));
+}
+
+/* A fresh end knows what it is an end of before it is mapped for good. */
+static int learn(struct kipc__shm_chan *s)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	int fd = kipc__lockfile_fd(s->file);
+	struct kipc_ring_status *st = NULL;
+	uint64_t total;
+	int r = kipc__region_bytes(fd, &total);
+
+	if (r == 0)
+		r = total < page ? -EBADMSG : kipc__map((void **)&st, fd, 0, page, PROT_READ);
+	if (r == 0)
+		r = kipc__ring_base_learn(&s->ring, st, total);
+	kipc__unmap(st, page);
+	if (r < 0)
+		kipc__why_set("the memory holds no kipc channel");
+	return r;
 }
 
 /* ---- anonymous -------------------------------------------------------------------------- */
@@ -280,12 +300,18 @@ static int shm_pair(struct kipc_chan *out[2], const struct kipc__config *cfg)
 		s[1]->file = file;
 		r = kipc__unix_pair(sock, SOCK_STREAM);
 	}
+	if (r == 0) {
+		s[0]->sock = sock[0];
+		s[1]->sock = sock[1];
+		r = learn(s[0]);
+	}
+	if (r == 0)
+		r = learn(s[1]);
 	for (i = 0; i < 2; i++) {
 		if (r < 0) {
 			kipc__shm_free(s[i]);
 			continue;
 		}
-		s[i]->sock = sock[i];
 		out[i] = &s[i]->ring.base;
 	}
 	return r;
@@ -356,10 +382,12 @@ static int shm_from_fd(struct kipc_chan **out, int fd, const struct kipc__config
 	if (!kipc__unix_is(fd, SOCK_DGRAM))
 		return -ENOTTY;
 	n = kipc__fds_recv(fd, fds, 2, &p, sizeof(p));
-	if (n < 1 || memcmp(p.magic, parcel_magic, sizeof(p.magic)) != 0)
+	if (n < 1 || memcmp(p.magic, parcel_magic, sizeof(p.magic)) != 0) {
+		kipc__why_set("that socket holds nothing from kipc_chan_handover()");
 		r = -EBADMSG;
-	else
+	} else {
 		r = parcel_open(&s, &p, fds, n, cfg);
+	}
 	if (r < 0) {
 		kipc__fd_close(fds[0]);
 		kipc__fd_close(fds[1]);
@@ -367,6 +395,8 @@ static int shm_from_fd(struct kipc_chan **out, int fd, const struct kipc__config
 	}
 	s->sock = fds[1];
 	r = kipc__lockfile_get(&s->file, fds[0]);
+	if (r == 0)
+		r = learn(s);
 	if (r < 0) {
 		kipc__shm_free(s);
 		return r;
