@@ -222,20 +222,22 @@ static int create(struct kipc__shm_chan *s, const struct kipc__config *cfg)
 /* ---- sweeping --------------------------------------------------------------------------- */
 
 /* What crashed processes left under other names, nobody may ever ask for again: the first named open
- * of a process removes it. Only files that this user may write are looked at.
+ * of a process removes it. Only channels that this user may write are looked at, no strangers' files.
  */
 static void sweep_region(const char *name)
 {
 	struct kipc__shm_chan s = { .sock = -1 };
+	struct kipc_ring_ident *id = &s.ring.ident;
 	int fd;
 
 	if (kipc__region_name_check(name) < 0 || kipc__region_open(&fd, name) < 0 ||
 	    kipc__lockfile_get(&s.file, fd) < 0)
 		return;
 	strcpy(s.name, name);
-	if (setup_lock(s.file, 0) == 0) {
+	if (pread(fd, id, sizeof(*id), 0) == sizeof(*id) && id->magic == KIPC_RING_MAGIC &&
+	    setup_lock(s.file, 0) == 0) {
 		if (!held(&s, 0) && !held(&s, 1) && kipc__region_is(fd, name))
-			kipc__region_unlink(name);
+			name_remove(&s, 3);
 		setup_unlock(s.file);
 	}
 	kipc__lockfile_put(s.file);
