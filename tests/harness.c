@@ -380,6 +380,7 @@ void peer_give_fd(struct peer *p, int fd)
 	c->cmsg_len = CMSG_LEN(sizeof(int));
 	memcpy(CMSG_DATA(c), &fd, sizeof(fd));
 	must_sys(sendmsg(p->gate, &msg, MSG_NOSIGNAL));
+	close(fd);
 }
 
 int peer_take_fd(struct peer *p)

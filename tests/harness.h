@@ -112,7 +112,7 @@ int peer_hear(struct peer *p);
 void peer_expect(struct peer *p, uint8_t word);
 bool peer_told_within(struct peer *p, int ms);
 
-/* A descriptor through the gate (SCM_RIGHTS). */
+/* A descriptor through the gate (SCM_RIGHTS); given away, it is closed here. */
 void peer_give_fd(struct peer *p, int fd);
 int peer_take_fd(struct peer *p);
 

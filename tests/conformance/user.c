@@ -56,8 +56,8 @@ static void visit_name(struct peer *me, void *arg)
 		must_eq(kipc_chan_open(&c, v->uri, KIPC_PAIR | KIPC_CREATE, NULL), v->want);
 		return;
 	}
-	recv_one(c, 25, 1, 0);
 	must_eq(send_one(c, 25, 2, 0, -1), 0);
+	recv_one(c, 25, 1, 0);
 	must_eq(kipc_chan_peer(c, &p), 0);
 	if (form_can(v->form, KIPC_CAP_PEER_CRED))
 		must_eq(p.uid, 0);
@@ -74,10 +74,10 @@ static void check_mode(const struct form *f, const char *options, int want)
 
 	form_uri(f, options, v.uri, sizeof(v.uri));
 	must_eq(kipc_chan_open(&c, v.uri, KIPC_PAIR | KIPC_CREATE, NULL), 0);
-	must_eq(send_one(c, 25, 1, 0, -1), 0);
 	peer_start(&peer, visit_name, &v);
 	if (want == 0) {
 		recv_one(c, 25, 2, 0);
+		must_eq(send_one(c, 25, 1, 0, -1), 0);
 		must_eq(kipc_chan_peer(c, &p), 0);
 		if (form_can(f, KIPC_CAP_PEER_CRED)) {
 			must_eq(p.uid, OTHER_UID);
