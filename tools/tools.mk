@@ -43,5 +43,5 @@ install-tools: tools
 		install -D -m 644 $(BUILD)/man/$$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$$page || exit; \
 	done
 
-.PRECIOUS: $(BUILD)/tools/examples/%.o
+.SECONDARY: $(EXAMPLES:%=%.o)
 -include $(TOOLS_OBJ:.o=.d) $(EXAMPLES:%=%.d)
