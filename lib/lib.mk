@@ -29,9 +29,11 @@ $(LIB_SO): $(LIB_OBJ) lib/libkipc.map
 
 comma := ,
 
+PC_EDIT = -e 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VERSION)|'
+
 $(LIB_PC): packaging/libkipc.pc.in Makefile
 	@mkdir -p $(@D)
-	$(Q)sed -e 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VERSION)|' $< > $@
+	$(Q)sed $(PC_EDIT) $< > $@
 
 install: lib tools
 	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(PREFIX)/include
@@ -39,7 +41,8 @@ install: lib tools
 	install -m 755 $(LIB_SO) $(DESTDIR)$(LIBDIR)
 	ln -sf libkipc.so.$(VERSION) $(DESTDIR)$(LIBDIR)/libkipc.so.$(SOVERSION)
 	ln -sf libkipc.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/libkipc.so
-	install -m 644 $(LIB_PC) $(DESTDIR)$(LIBDIR)/pkgconfig
+	sed $(PC_EDIT) packaging/libkipc.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/libkipc.pc
+	chmod 644 $(DESTDIR)$(LIBDIR)/pkgconfig/libkipc.pc
 	install -m 644 lib/include/kipc.h $(DESTDIR)$(PREFIX)/include
 
 -include $(LIB_OBJ:.o=.d)
