@@ -35,6 +35,7 @@ $(BUILD)/man/%: tools/man/%.scd
 test-tools: tools
 	$(Q)BUILD=$(BUILD) CC='$(CC)' tools/test.sh
 
+install: install-tools
 install-tools: tools
 	install -d $(DESTDIR)$(PREFIX)/bin
 	install -m 755 $(BUILD)/tools/kipc $(DESTDIR)$(PREFIX)/bin
