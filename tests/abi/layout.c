@@ -16,7 +16,7 @@ TestSuite(layout, .init = harness_begin);
 
 Test(layout, public_structs)
 {
-	must_eq(sizeof(struct kipc_opts), 48);
+	must_eq(sizeof(struct kipc_opts), 40);
 	at(kipc_opts, size, 0);
 	at(kipc_opts, ring_bytes, 8);
 	at(kipc_opts, mode, 16);
