@@ -20,7 +20,8 @@
 #define GROUPS_MAX 8192
 #define CORE_NS    40
 #define NEAR_NS    150
-#define AGREE      1.5 /* how much two probes may differ */
+#define FAR_NS     3000 /* more is another program on one of the CPUs */
+#define AGREE      1.5  /* how much two probes may differ */
 
 const char *const placement_names[] = { "none", "core", "near", "far" };
 
@@ -108,7 +109,7 @@ double probe_line(const int cpu[2])
 
 enum placement probe_placement(double line_ns)
 {
-	if (line_ns <= 0)
+	if (line_ns <= 0 || line_ns > FAR_NS)
 		return PLACE_NONE;
 	if (line_ns < CORE_NS)
 		return PLACE_CORE;
@@ -119,5 +120,6 @@ bool probes_agree(double before, double after)
 {
 	double low = before < after ? before : after, high = before < after ? after : before;
 
-	return low > 0 && probe_placement(low) == probe_placement(high) && high <= AGREE * low;
+	return probe_placement(low) != PLACE_NONE &&
+	       probe_placement(low) == probe_placement(high) && high <= AGREE * low;
 }

@@ -23,7 +23,9 @@ int probe_init(void);
  */
 double probe_line(const int cpu[2]);
 
-/* Below 40 ns: two threads of one core; below 150 ns: two cores with a cache in common. */
+/* Below 40 ns: two threads of one core; below 150 ns: two cores with a cache in common; more is far,
+ * but no machine takes microseconds: then another program was in the way, and it tells nothing.
+ */
 enum placement probe_placement(double line_ns);
 
 /* Do the probes before and after a repetition mean the same placement? */

@@ -222,8 +222,10 @@ static void explain_missing(struct run *run)
 		if (t->taken || t->skipped[0])
 			continue;
 		if (t->discarded)
-			snprintf(t->skipped, sizeof(t->skipped),
-			         "the CPUs moved during each of %u repetitions", t->discarded);
+			snprintf(
+				t->skipped, sizeof(t->skipped),
+				"the CPUs moved, or others used them, during each of %u repetitions",
+				t->discarded);
 		else
 			snprintf(t->skipped, sizeof(t->skipped), "the time of %u s was over",
 			         run->budget_s);
