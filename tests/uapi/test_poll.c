@@ -17,19 +17,6 @@ TestSuite(poll, .init = harness_begin);
 #define SPACE KIPC_SIDE_SPACE
 #define ALL   (POLLIN | POLLOUT | POLLRDHUP)
 
-struct both {
-	struct side s[2];
-};
-
-static void both_map(struct both *b, uint64_t start)
-{
-	int fd[2];
-
-	uapi_pair_at(fd, start, start);
-	side_map(&b->s[0], fd[0]);
-	side_map(&b->s[1], fd[1]);
-}
-
 Test(poll, tells_what_the_positions_say)
 {
 	static const uint64_t starts[] = { 0, 1ULL << 63, UINT64_MAX - 7, UINT64_MAX - 127 };
@@ -39,7 +26,7 @@ Test(poll, tells_what_the_positions_say)
 		struct side *s = &b.s[0], *peer = &b.s[1];
 		uint64_t at = starts[i];
 
-		both_map(&b, at);
+		both_map(&b, at, at);
 		/* Nothing to read; room, as long as nothing else was asked for. */
 		must_eq(poll_now(s->fd, ALL), POLLOUT);
 		side_move(peer, DATA, at + 64);
@@ -61,7 +48,7 @@ Test(poll, arms_what_it_is_asked_for)
 	struct both b;
 	struct side *s = &b.s[0];
 
-	both_map(&b, 0);
+	both_map(&b, 0, 0);
 	poll_now(s->fd, POLLRDHUP);
 	must_eq(side_bell(s, DATA)->armed | side_bell(s, SPACE)->armed, 0);
 	poll_now(s->fd, POLLIN);
@@ -81,7 +68,7 @@ Test(poll, shutdown_is_told_by_direction)
 {
 	struct both b;
 
-	both_map(&b, 0);
+	both_map(&b, 0, 0);
 	b.s[0].own->hints.space_at = 8;
 	b.s[1].own->hints.space_at = 8;
 	must_eq(poll_now(b.s[0].fd, ALL), 0);
@@ -98,7 +85,7 @@ Test(poll, death_is_told_even_to_who_asked_for_nothing)
 {
 	struct both b;
 
-	both_map(&b, 0);
+	both_map(&b, 0, 0);
 	must_eq(poll_now(b.s[0].fd, 0), 0);
 	side_unmap_own(&b.s[1]);
 	must_eq(poll_now(b.s[0].fd, 0), POLLHUP);
@@ -136,7 +123,7 @@ Test(poll, level_triggered_epoll_repeats_until_it_is_consumed)
 	struct both b;
 	int ep;
 
-	both_map(&b, 0);
+	both_map(&b, 0, 0);
 	ep = watch(b.s[0].fd, EPOLLIN);
 	must_eq(events_now(ep), 0);
 	for (uint64_t at = 8; at <= 80; at += 8) {
@@ -153,7 +140,7 @@ Test(poll, edge_triggered_epoll_tells_each_arrival_once)
 	struct both b;
 	int ep;
 
-	both_map(&b, 0);
+	both_map(&b, 0, 0);
 	ep = watch(b.s[0].fd, EPOLLIN | EPOLLET);
 	must_eq(events_now(ep), 0);
 	for (uint64_t at = 8; at <= 80; at += 8) {
@@ -170,7 +157,7 @@ Test(poll, epoll_tells_space_and_death)
 	struct both b;
 	int ep;
 
-	both_map(&b, 0);
+	both_map(&b, 0, 0);
 	b.s[0].own->hints.space_at = 64;
 	ep = watch(b.s[0].fd, EPOLLOUT | EPOLLRDHUP);
 	must_eq(events_now(ep), 0);
@@ -250,7 +237,7 @@ Test(poll, sigio_comes_with_every_wake)
 	sigemptyset(&set);
 	sigaddset(&set, SIGIO);
 	must_sys(sigprocmask(SIG_BLOCK, &set, NULL));
-	both_map(&b, 0);
+	both_map(&b, 0, 0);
 	set_async(s->fd, true);
 	/* Armed for good, or nobody would ring. */
 	for (uint64_t at = 8; at <= 32; at += 8)

@@ -4,10 +4,7 @@
  */
 #include <criterion/criterion.h>
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
-#include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 #include "uapi.h"
 
@@ -15,20 +12,6 @@ TestSuite(wait, .init = harness_begin);
 
 #define DATA  KIPC_SIDE_DATA
 #define SPACE KIPC_SIDE_SPACE
-
-/* Both ends in one process. */
-struct both {
-	struct side s[2];
-};
-
-static void both_map(struct both *b, uint64_t start0, uint64_t start1)
-{
-	int fd[2];
-
-	uapi_pair_at(fd, start0, start1);
-	side_map(&b->s[0], fd[0]);
-	side_map(&b->s[1], fd[1]);
-}
 
 /* A thread that waits. */
 struct sleeper {
@@ -366,163 +349,4 @@ Test(wait, counters_count)
 	stat = side_stat(&b.s[1]);
 	must_eq(stat.wakes, 3);
 	must_eq(stat.wakes_idle, 2);
-}
-
-/* ---- nobody is forgotten ---------------------------------------------------------------- */
-
-/* Two threads hand a position to and fro and look at the bell only when it is armed, as the
- * library does. With KIPC_FENCE_PEER the mover leaves out its own full fence (F), and the
- * module is to put it there. A lost wake-up is a hang, which the deadline of the test ends.
- */
-struct shuttle {
-	struct side *side;
-	uint32_t fence;
-	bool first;
-	unsigned rounds;
-};
-
-static void shuttle_publish(struct side *s, uint64_t at, uint32_t fence)
-{
-	const struct kipc_ring_bell *bell = side_peer_bell(s, DATA);
-
-	__atomic_store_n((uint64_t *)&s->own->prod.pos, at, __ATOMIC_RELEASE); /* (E) */
-	if (!(fence & KIPC_FENCE_PEER))
-		__atomic_thread_fence(__ATOMIC_SEQ_CST); /* (F) */
-	else
-		__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	if (__atomic_load_n(&bell->armed, __ATOMIC_RELAXED)) /* (G) */
-		must_eq(side_wake(s, DATA), 0);
-}
-
-static void *shuttle_run(void *arg)
-{
-	struct shuttle *sh = arg;
-	struct side *s = sh->side;
-	uint64_t seed = 1 + s->end;
-
-	__atomic_store_n((uint32_t *)&s->own->hints.fence, sh->fence, __ATOMIC_RELAXED);
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	for (uint64_t i = 1; i <= sh->rounds; i++) {
-		if (sh->first)
-			shuttle_publish(s, 8 * i, sh->fence);
-		/* Looks for a random time first, so that arming meets publishing at every offset. */
-		for (uint64_t k = harness_random(&seed) % 4096; k-- && s->other->prod.pos != 8 * i;)
-			__asm__ volatile("" ::: "memory");
-		must_eq(side_wait(s, DATA, 8 * i, KIPC_FOREVER), 0);
-		if (!sh->first)
-			shuttle_publish(s, 8 * i, sh->fence);
-	}
-	return NULL;
-}
-
-static void shuttle_process(struct peer *me, void *arg)
-{
-	struct shuttle sh = *(struct shuttle *)arg;
-	struct side s;
-
-	side_map(&s, (int)sh.side->fd);
-	sh.side = &s;
-	peer_tell(me, 'r');
-	peer_expect(me, 'g');
-	shuttle_run(&sh);
-}
-
-static void shuttle_between_processes(uint32_t fence)
-{
-	struct side end[2];
-	struct shuttle sh[2];
-	struct peer p[2];
-	int fd[2];
-
-	uapi_pair(fd);
-	for (unsigned e = 0; e < 2; e++) {
-		end[e].fd = fd[e];
-		sh[e] = (struct shuttle){ &end[e], fence, e == 0, harness_rounds(5000) };
-		peer_start(&p[e], shuttle_process, &sh[e]);
-		peer_expect(&p[e], 'r');
-	}
-	for (unsigned e = 0; e < 2; e++)
-		peer_tell(&p[e], 'g');
-	for (unsigned e = 0; e < 2; e++)
-		peer_end(&p[e]);
-}
-
-Test(wait, no_wake_up_is_lost_with_own_fences)
-{
-	shuttle_between_processes(0);
-}
-
-static bool has_fence(void)
-{
-	struct kipc_ioc_info info = { .size = sizeof(info) };
-	int control = uapi_control();
-
-	must_eq(uapi_call(control, KIPC_IOC_INFO, &info), 0);
-	must_sys(close(control));
-	return info.features & KIPC_FEAT_FENCE;
-}
-
-Test(wait, no_wake_up_is_lost_when_the_sleeper_fences)
-{
-	if (!has_fence())
-		harness_skip("fence", "this kernel does not fence the peer");
-	shuttle_between_processes(KIPC_FENCE_PEER);
-}
-
-Test(wait, no_wake_up_is_lost_between_threads)
-{
-	struct shuttle sh[2];
-	pthread_t thread;
-	struct both b;
-
-	both_map(&b, 0, 0);
-	for (unsigned e = 0; e < 2; e++)
-		sh[e] = (struct shuttle){ &b.s[e], has_fence() ? KIPC_FENCE_PEER : 0, e == 0,
-			                  harness_rounds(3000) };
-	must_eq(pthread_create(&thread, NULL, shuttle_run, &sh[1]), 0);
-	shuttle_run(&sh[0]);
-	must_eq(pthread_join(thread, NULL), 0);
-}
-
-/* Many threads of one end, signals falling among them: whoever leaves takes nobody's wake-up. */
-struct crowd {
-	struct side *side;
-	uint64_t last;
-};
-
-static void *crowd_wait(void *arg)
-{
-	struct crowd *c = arg;
-
-	for (uint64_t at = 8; at <= c->last; at += 8) {
-		int rc = -EINTR;
-
-		while (rc == -EINTR || rc == -ETIMEDOUT)
-			rc = side_wait(c->side, DATA, at, harness_now() + MSEC);
-		must_eq(rc, 0);
-	}
-	return NULL;
-}
-
-Test(wait, threads_that_leave_take_no_wake_up_with_them)
-{
-	uint64_t last = 8ULL * harness_rounds(300);
-	pthread_t thread[3];
-	struct crowd c;
-	struct both b;
-
-	both_map(&b, 0, 0);
-	handle_usr1(0);
-	c = (struct crowd){ &b.s[0], last };
-	for (unsigned i = 0; i < 3; i++)
-		must_eq(pthread_create(&thread[i], NULL, crowd_wait, &c), 0);
-	for (uint64_t at = 8; at <= last; at += 8) {
-		side_move(&b.s[1], DATA, at);
-		pthread_kill(thread[(at / 8) % 3], SIGUSR1);
-		if (__atomic_load_n(&side_peer_bell(&b.s[1], DATA)->armed, __ATOMIC_RELAXED))
-			must_eq(side_wake(&b.s[1], DATA), 0);
-	}
-	for (unsigned i = 0; i < 3; i++)
-		must_eq(pthread_join(thread[i], NULL), 0);
-	must_eq(side_bell(&b.s[0], DATA)->armed, 0);
 }

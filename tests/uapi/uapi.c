@@ -105,6 +105,15 @@ void side_map(struct side *s, int fd)
 	s->in = map_area(fd, in->data_off, 2 * in->bytes, PROT_READ);
 }
 
+void both_map(struct both *b, uint64_t start0, uint64_t start1)
+{
+	int fd[2];
+
+	uapi_pair_at(fd, start0, start1);
+	side_map(&b->s[0], fd[0]);
+	side_map(&b->s[1], fd[1]);
+}
+
 void side_unmap_own(struct side *s)
 {
 	must_sys(munmap(s->own, s->status->ident.ctrl_bytes));

@@ -50,6 +50,13 @@ int uapi_map(int fd, uint64_t offset, uint64_t bytes, int prot, int flags, void 
 /* How many descriptors this process has open. */
 unsigned uapi_count_fds(void);
 
+/* Both ends in one process. */
+struct both {
+	struct side s[2];
+};
+
+void both_map(struct both *b, uint64_t start0, uint64_t start1);
+
 void side_map(struct side *s, int fd);
 void side_unmap_own(struct side *s);
 
