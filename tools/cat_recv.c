@@ -51,8 +51,11 @@ static int wait_message(struct cat *t)
 	struct pollfd p[2] = { { .fd = kipc_chan_fd(t->c, KIPC_IN), .events = POLLIN },
 		               { .fd = STDOUT_FILENO, .events = 0 } };
 	int64_t ms = t->timeout < 0 ? -1 : (t->timeout + 999999) / 1000000;
-	int r = poll(p, 2, ms > 0x7fffffff ? 0x7fffffff : (int)ms);
+	int r;
 
+	if (p[0].fd < 0)
+		return complain_of(t->uri, p[0].fd);
+	r = poll(p, 2, ms > 0x7fffffff ? 0x7fffffff : (int)ms);
 	if (r < 0)
 		return cat_interrupted();
 	if (!r)

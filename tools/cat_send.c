@@ -108,6 +108,8 @@ static int wait_stdin(struct cat *t)
 			return status;
 		p[1].fd = t->one_way ? -1 : kipc_chan_fd(t->c, KIPC_IN);
 		p[1].events = POLLIN;
+		if (p[1].fd < 0 && !t->one_way)
+			return complain_of(t->uri, p[1].fd);
 		r = poll(p, 2, t->one_way ? ONE_WAY_MS : -1);
 		if (stop_asked())
 			return STATUS_BAD;

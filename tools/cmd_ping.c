@@ -167,10 +167,8 @@ static int fork_peer(struct ping *p, pid_t *pid)
 	struct kipc_chan *ends[2];
 	int r = kipc_chan_pair(ends, p->uri, KIPC_PAIR, &p->opts);
 
-	if (r < 0) {
-		complain(p->uri, "%s", *kipc_why() ? kipc_why() : kipc_strerror(r));
-		return status_of(r);
-	}
+	if (r < 0)
+		return complain_of_open(p->uri, r);
 	fflush(stdout);
 	*pid = fork();
 	if (*pid == 0)

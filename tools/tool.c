@@ -30,7 +30,7 @@ void complain(const char *what, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(why, sizeof(why), fmt, ap);
 	va_end(ap);
-	snprintf(line, sizeof(line), "kipc: %.400s: %s", what, why);
+	snprintf(line, sizeof(line), "kipc: %.400s: %s", *what ? what : "''", why);
 	put_line(line);
 }
 
@@ -157,15 +157,21 @@ int64_t parse_seconds(const char *what, const char *text)
 
 /* ---- opening ---------------------------------------------------------------------------- */
 
+int complain_of_open(const char *uri, int err)
+{
+	if (*kipc_why())
+		complain(uri, "%s (%s)", kipc_strerror(err), kipc_why());
+	else
+		complain(uri, "%s", kipc_strerror(err));
+	/* What is no channel at all is a wrong name here, not yet a peer that misbehaves. */
+	return err == -EBADMSG ? STATUS_BAD : status_of(err);
+}
+
 int chan_open(struct kipc_chan **c, const char *uri, unsigned flags, const struct kipc_opts *opts)
 {
 	int r = kipc_chan_open(c, uri, flags, opts);
 
-	if (r >= 0)
-		return 0;
-	complain(uri, "%s", *kipc_why() ? kipc_why() : kipc_strerror(r));
-	/* What is no channel at all is a wrong name here, not yet a peer that misbehaves. */
-	return r == -EBADMSG ? STATUS_BAD : status_of(r);
+	return r < 0 ? complain_of_open(uri, r) : 0;
 }
 
 /* ---- time ------------------------------------------------------------------------------- */

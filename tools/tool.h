@@ -56,6 +56,9 @@ int64_t parse_seconds(const char *what, const char *text); /* "0.5"; gives nanos
 
 /* ---- opening ---------------------------------------------------------------------------- */
 
+/* An open or pair that failed: the line with what kipc_why() has to say; the status to exit with. */
+int complain_of_open(const char *uri, int err);
+
 /* 0, or the status to exit with after the error has been told. */
 int chan_open(struct kipc_chan **c, const char *uri, unsigned flags, const struct kipc_opts *opts);
 

@@ -33,7 +33,7 @@ $(BUILD)/man/%: tools/man/%.scd
 	$(Q)scdoc < $< > $@.new && mv $@.new $@
 
 test-tools: tools
-	$(Q)BUILD=$(BUILD) CC='$(CC)' tools/test.sh
+	$(Q)BUILD=$(BUILD) CC='$(CC)' SAN=$(SAN) tools/test.sh
 
 install: install-tools
 install-tools: tools

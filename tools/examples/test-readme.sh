@@ -4,7 +4,7 @@
 # The program printed in README.md compiles as printed, runs and says what the
 # README says it says; then the two halves of hello, either one first.
 #
-#   BUILD=build CC=gcc tools/examples/test-readme.sh      (after make lib tools)
+#   BUILD=build CC=gcc SAN=0 tools/examples/test-readme.sh      (after make lib tools)
 set -eu
 
 cd "$(dirname "$0")/../.."
@@ -25,9 +25,11 @@ awk '/prints:$/ { seen = 1 } seen && /^```$/ { if (on) exit; on = 1; next } on' 
 lines=$(grep -c . "$dir/readme.c")
 [ "$lines" -le 25 ] || fail "the example has grown to $lines lines"
 
-# Flags of the build go last, for its sanitizers.
+# A library with sanitizers needs a program with sanitizers.
+sanitize=
+[ "${SAN:-}" != 1 ] || sanitize=-fsanitize=address,undefined
 ${CC:-gcc} -Wall -Wextra -Werror -Ilib/include "$dir/readme.c" -o "$dir/readme" \
-	"$build/lib/libkipc.a" -lnuma -pthread ${README_CFLAGS:-}
+	"$build/lib/libkipc.a" -lnuma -pthread $sanitize
 timeout 20 "$dir/readme" >"$dir/got" || fail "the example ended with $?"
 cmp -s "$dir/wanted" "$dir/got" ||
 	fail "the example printed '$(cat "$dir/got")', README.md says '$(cat "$dir/wanted")'"
