@@ -111,8 +111,9 @@ int kipc__ring_wait_tx_bell(struct kipc__ring_chan *c, uint64_t bell)
 {
 	const struct kipc_ring_hints *peer = &c->ctrl[KIPC__RING_PEER(c)]->hints;
 
+	/* One that took everything before it left has got this too. */
 	if (bell_gone(bell))
-		return -EPIPE;
+		return kipc__load_acquire(c->tx.cons_word) == c->tx.prod ? 0 : -EPIPE;
 	if (kipc_ring_due(c->tx.prod, kipc__load_relaxed(&peer->data_at)))
 		wake_peer(c, KIPC_SIDE_DATA);
 	return 0;
@@ -239,6 +240,11 @@ int kipc__ring_wait_for(struct kipc__ring_chan *c, unsigned side, int64_t timeou
 
 /* ---- events ----------------------------------------------------------------------------- */
 
+static bool hung_up(const struct kipc__ring_chan *c, unsigned side)
+{
+	return kipc__ring_base_gone(c, side) & (KIPC_GONE_CLOSED | KIPC_GONE_DEAD);
+}
+
 /* What is true now of events; a peer that is gone makes both directions "will not block". */
 static int events_now(struct kipc__ring_chan *c, unsigned events)
 {
@@ -253,7 +259,7 @@ static int events_now(struct kipc__ring_chan *c, unsigned events)
 			return r;
 		if (r != 0)
 			now |= event;
-		if (r == -EPIPE)
+		if (r == -EPIPE || (r != 0 && hung_up(c, side)))
 			now |= KIPC_HUP;
 	}
 	return (int)now;
