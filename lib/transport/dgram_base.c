@@ -57,10 +57,8 @@ int kipc__dgram_pause(struct kipc__dgram *d, unsigned events, struct kipc__dgram
 	if (!w->begun) {
 		w->begun = true;
 		w->deadline = kipc__deadline(w->timeout);
-		if (spins)
-			d->base.stats.spins++;
-		else
-			d->base.stats.sleeps++;
+		/* The two halves share these two. */
+		kipc__fetch_add(spins ? &d->base.stats.spins : &d->base.stats.sleeps, 1);
 	}
 	if (spins)
 		return spin(w->deadline);
@@ -116,9 +114,10 @@ static int sent(struct kipc__dgram *d, const struct kipc_msg *m, int n)
 
 static unsigned count_fitting(const struct kipc__dgram *d, const struct kipc_msg *m, unsigned n)
 {
+	size_t most = kipc__load_relaxed(&d->max_msg);
 	unsigned i = 0;
 
-	while (i < n && m[i].len <= d->max_msg)
+	while (i < n && m[i].len <= most)
 		i++;
 	return i;
 }
@@ -290,7 +289,7 @@ int kipc__dgram_base_get(const struct kipc_chan *c, enum kipc_opt opt, uint64_t 
 
 	switch (opt) {
 	case KIPC_OPT_MAX_MSG:
-		*value = d->max_msg;
+		*value = kipc__load_relaxed(&d->max_msg);
 		return 0;
 	case KIPC_OPT_RING_BYTES:
 	case KIPC_OPT_NODE:

@@ -51,8 +51,8 @@ struct kipc__dgram_back {
 	int (*recv)(struct kipc__dgram *d, struct kipc__packet *p, unsigned n,
 	            enum kipc__dgram_how how, bool sleep);
 
-	/* Remove the n oldest packets that were looked at. */
-	void (*drop)(struct kipc__dgram *d, unsigned n);
+	/* Remove the n oldest packets that were looked at. 0; -EBADMSG: they are not there. */
+	int (*drop)(struct kipc__dgram *d, unsigned n);
 
 	/* The next look starts behind the first bytes of packets. */
 	void (*rewind)(struct kipc__dgram *d, size_t bytes);

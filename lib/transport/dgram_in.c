@@ -110,8 +110,8 @@ static void forget(struct kipc__dgram *d, unsigned k)
 	in->n -= k;
 	in->peeked -= in->peeked < k ? in->peeked : k;
 	in->first = in->n ? (in->first + k) % KIPC_BATCH_MAX : 0;
-	if (inside)
-		d->back->drop(d, inside);
+	if (inside && d->back->drop(d, inside) < 0)
+		fail(d, -EBADMSG);
 	if (held && in->held == 0)
 		d->back->latch(d, false);
 }

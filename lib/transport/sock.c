@@ -21,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "../core/atomic.h"
 #include "../os/sys.h"
 #include "../os/unix.h"
 #include "sock_chan.h"
@@ -258,7 +259,7 @@ static int sock_shutdown(struct kipc_chan *c, unsigned dirs)
 
 	(void)kipc__sock_now(s); /* a peer that came and waits is to hear of it */
 	pthread_mutex_lock(&s->lock);
-	s->shut |= dirs;
+	kipc__store_relaxed(&s->shut, s->shut | dirs);
 	if (s->fd >= 0)
 		kipc__sock_shut(s->fd, dirs);
 	pthread_mutex_unlock(&s->lock);

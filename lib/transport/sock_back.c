@@ -5,6 +5,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <kipc_ring.h>
+#include "../core/atomic.h"
 #include "../os/sys.h"
 #include "sock_chan.h"
 
@@ -214,7 +215,7 @@ static int why_nothing(struct kipc__sock *s, int fd, enum kipc__dgram_how how)
 	struct pollfd p = { .fd = fd, .events = POLLRDHUP };
 	int queued = 0;
 
-	if (s->shut & KIPC_IN)
+	if (kipc__load_relaxed(&s->shut) & KIPC_IN)
 		return -EPIPE;
 	if (poll(&p, 1, 0) <= 0 || ioctl(fd, SIOCINQ, &queued) < 0 || queued > looked_past(fd, how))
 		return -EBADMSG;
@@ -245,25 +246,29 @@ static int sock_recv(struct kipc__dgram *d, struct kipc__packet *p, unsigned n,
 		return result(s, errno);
 	for (i = 0; i < r; i++) {
 		p[i].len = h[i].msg_len;
-		if (p[i].len == 0 && why_nothing(s, fd, how) == -EPIPE)
+		if (p[i].len == 0 && (i + 1 == r || h[i + 1].msg_len == 0) &&
+		    why_nothing(s, fd, how) == -EPIPE)
 			return i ? i : -EPIPE;
 	}
 	return r;
 }
 
-static void sock_drop(struct kipc__dgram *d, unsigned n)
+/* Looking passes by a stranger's empty packets; dropping does not. */
+static int sock_drop(struct kipc__dgram *d, unsigned n)
 {
 	struct kipc__sock *s = sock_of(d);
 	struct mmsghdr h[KIPC_BATCH_MAX] = { 0 };
-	int r;
+	int i, r, result = 0;
 
 	while (n > 0) {
-		r = recv_some(s->fd, h, n, MSG_DONTWAIT);
-		if (r > 0)
-			n -= (unsigned)r;
-		else if (errno != ECONNRESET && errno != EINTR)
-			break;
+		r = recv_some(s->fd, h, n, MSG_DONTWAIT | MSG_TRUNC);
+		if (r < 0 && errno != ECONNRESET && errno != EINTR)
+			return -EBADMSG;
+		for (i = 0; i < r; i++, n--)
+			if (h[i].msg_len == 0)
+				result = -EBADMSG;
 	}
+	return result;
 }
 
 static void sock_rewind(struct kipc__dgram *d, size_t bytes)

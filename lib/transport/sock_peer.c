@@ -40,14 +40,14 @@ static int sndbuf_of(int fd)
 void kipc__sock_raise(struct kipc__sock *s, int fd)
 {
 	int want = s->ring_bytes < INT32_MAX / 2 ? (int)s->ring_bytes : INT32_MAX / 2;
+	size_t most;
 
 	if (sndbuf_of(fd) < 2 * want &&
 	    setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &want, sizeof(want)) < 0)
 		(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &want, sizeof(want));
 	s->sndbuf = sndbuf_of(fd);
-	s->d.max_msg = (size_t)s->sndbuf - SNDBUF_RESERVE - KIPC_REC_BYTES;
-	if (s->d.max_msg > KIPC__SOCK_BOUND)
-		s->d.max_msg = KIPC__SOCK_BOUND;
+	most = (size_t)s->sndbuf - SNDBUF_RESERVE - KIPC_REC_BYTES;
+	kipc__store_relaxed(&s->d.max_msg, most < KIPC__SOCK_BOUND ? most : KIPC__SOCK_BOUND);
 }
 
 /* Looking starts at the oldest packet. With a bound on its sleep, a call is ended by any signal
