@@ -99,7 +99,8 @@ boot() {
 			-rtc base=2026-01-01,clock=vm)
 	fi
 	[ "$nodes" -lt 1 ] || numa_options
-	timeout -k 5 "$seconds" "$here/qemu.sh" -M q35 "${accel[@]}" -cpu max \
+	# Whatever ends this script ends the machine too.
+	setpriv --pdeathsig TERM timeout -k 5 "$seconds" "$here/qemu.sh" -M q35 "${accel[@]}" -cpu max \
 		-smp "$cpus,sockets=$cpus" -m "$memory" "${numa[@]}" \
 		-kernel "$dir/vmlinuz" -initrd "$initrd" -append "$line $extra" \
 		-no-reboot -nodefaults -nic none -display none \

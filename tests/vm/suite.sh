@@ -5,9 +5,9 @@
 #
 #   suite.sh 6.1|6.12 [name...]
 #
-# Loads the module, OUTDIR/kipc.ko, runs the programs that build/tests/vm-list names over it
-# (lines "name path arguments..."; those given by name, or all), unloads it and
-# looks for what is left.  Prints a line per program.  In OUTDIR, "results"
+# Loads the module, OUTDIR/kipc.ko, runs the programs that build/tests/vm-list
+# names over it (lines "name path arguments..."; those given, or all), unloads it
+# and looks for what is left.  Prints a line per program.  In OUTDIR, "results"
 # gets a line "name passed failed skipped" for each, and NAME.log its output.
 set -u
 
@@ -19,6 +19,8 @@ list=build/tests/vm-list
 hold=build/tests/vm/hold
 limit=${KIPC_VM_LIMIT:-400}
 export KIPC_REQUIRE=kmod
+# An emulated machine is ten to twenty times slower.
+export KIPC_TEST_SCALE=${KIPC_TEST_SCALE:-0.1} KIPC_TEST_DEADLINE=300
 
 # record NAME PASSED FAILED SKIPPED [REMARK]
 record() {
