@@ -44,8 +44,9 @@ check() {
 misformatted() {
 	local said
 	said=$(c_files | xargs -r -P 2 -n 16 clang-format --dry-run -Werror 2>&1) && return
-	echo "$said" | sed -nE 's/^([^ :]+:[0-9]+:).*clang-format-violations.*/\1 clang-format would change it/p' |
-		sort -u | grep . || echo "$said"
+	echo "$said" | awk -F: '
+	/clang-format-violations/ && !seen[$1]++ { print $1 ":" $2 ": clang-format would change it"; any = 1 }
+	END { exit !any }' || echo "$said"
 }
 
 # From the brace in the first column to its fellow.
