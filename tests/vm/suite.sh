@@ -18,7 +18,7 @@ module=$out/kipc.ko
 list=build/tests/vm-list
 hold=build/tests/vm/hold
 limit=${KIPC_VM_LIMIT:-400}
-export KIPC_REQUIRE=kmod
+export KIPC_REQUIRE=kmod,root,strace
 # An emulated machine is ten to twenty times slower.
 export KIPC_TEST_SCALE=${KIPC_TEST_SCALE:-0.1} KIPC_TEST_DEADLINE=300
 
