@@ -296,7 +296,8 @@ int kipc__uri_parse(struct kipc__uri *uri, const char *text, unsigned flags,
 		r = opts_apply(&uri->cfg, opts);
 	if (r == 0)
 		r = query_parse(&uri->cfg, query);
-	if (r == 0 && uri->cfg.payload && uri->cfg.align == 8)
-		uri->cfg.payload = false; /* every payload is aligned to 8 */
+	if (r == 0 && uri->cfg.payload && uri->cfg.align < KIPC_RING_LINE)
+		uri->cfg.align =
+			KIPC_RING_LINE; /* a payload aligned to a line is aligned to less */
 	return r;
 }

@@ -44,16 +44,19 @@
  *
  * RECORD. One aligned u64 header, then the payload:
  *
- *     position p            p + 8                              p + stride
+ *     position p            p + 8                              p + stride      
  *     +--------------------+----------------------------------+--------------------+
  *     | header             | payload, len bytes, then slack   | 0, or next header  |
  *     +--------------------+----------------------------------+--------------------+
  *       bits 0..31  len + 1 (so that an empty message is not "nothing"); 0: not yet published
  *       bits 32..63 KIPC_REC_*; bits without a name are zero
  *
- * stride = 8 + len rounded up to geom.align. geom.start fixes what is aligned: start 0 aligns the
- * record, start align - 8 aligns the payload. The header that will follow is cleared before this
- * record's header is stored, so free space always counts 8 bytes more than the records need.
+ * stride = 8 + len rounded up to geom.align; with KIPC_REC_LINE the rest of the cache line is skipped
+ * too. Producers set it where the next record of the same size would straddle two lines that one of
+ * its size can do without: small messages then cost one line each way.
+ * geom.start fixes what is aligned: start 0 aligns the record, start align - 8 (align >= 64) aligns
+ * the payload. The header that will follow is cleared before this record's header is stored, so free
+ * space always counts 8 bytes more than the records need.
  *
  * Publication is in band: the consumer watches the record itself, and a small message costs one
  * cache line each way. `prod` is stored too, on a line that nobody reads until somebody wants to
@@ -112,6 +115,7 @@
 #define KIPC_RING_MIN_BYTES 4096U      /* and at least a page */
 #define KIPC_RING_MAX_BYTES (1U << 30) /* lengths and futex halves stay unambiguous */
 #define KIPC_RING_MAX_ALIGN 4096U      /* power of two from 8 to this */
+#define KIPC_RING_LINE      64U        /* what KIPC_REC_LINE means: part of the layout */
 #define KIPC_RING_ENDS      128        /* room in STATUS; a pair uses 2 */
 
 /* ---- record header ---------------------------------------------------------------------- */
@@ -120,7 +124,8 @@
 #define KIPC_REC_LEN_MASK 0xffffffffULL
 #define KIPC_REC_DISCARD  (1ULL << 32) /* skip: the producer gave the space back unused */
 #define KIPC_REC_MORE     (1ULL << 33) /* the message goes on in the next record */
-#define KIPC_REC_KNOWN    (KIPC_REC_DISCARD | KIPC_REC_MORE)
+#define KIPC_REC_LINE     (1ULL << 34) /* the next record starts on the next cache line */
+#define KIPC_REC_KNOWN    (KIPC_REC_DISCARD | KIPC_REC_MORE | KIPC_REC_LINE)
 
 /* ---- STATUS ----------------------------------------------------------------------------- */
 
@@ -229,7 +234,7 @@ static inline int kipc_ring_due(__u64 pos, __u64 at)
 	return (__s64)(pos - at) >= 0;
 }
 
-/* Bytes from one record's header to the next. align is a power of two. */
+/* Bytes from one record's header to the next, without KIPC_REC_LINE. align is a power of two. */
 static inline __u64 kipc_ring_stride(__u64 len, __u64 align)
 {
 	return (KIPC_REC_BYTES + len + align - 1) & ~(align - 1);

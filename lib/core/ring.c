@@ -11,7 +11,7 @@ int kipc__ring_geom_valid(const struct kipc_ring_geom *g)
 	return power_of_two(g->bytes) && g->bytes >= KIPC_RING_MIN_BYTES &&
 	       g->bytes <= KIPC_RING_MAX_BYTES && power_of_two(g->align) &&
 	       g->align >= KIPC_REC_BYTES && g->align <= KIPC_RING_MAX_ALIGN &&
-	       g->align < g->bytes && g->start % KIPC_REC_BYTES == 0;
+	       2ULL * g->align <= g->bytes && g->start % KIPC_REC_BYTES == 0;
 }
 
 int kipc__ring_tx_init(struct kipc__ring_tx *tx, const struct kipc_ring_geom *g, void *data,
@@ -48,8 +48,8 @@ int kipc__ring_rx_init(struct kipc__ring_rx *rx, const struct kipc_ring_geom *g,
 int kipc__ring_reserve(struct kipc__ring_tx *tx, struct kipc_msg *m, unsigned n)
 {
 	uint64_t longest = kipc__ring_max_len(tx->bytes, tx->align);
-	uint64_t need = 0;
-	uint8_t *at;
+	uint64_t end = tx->prod, header;
+	uint8_t *base = (uint8_t *)kipc__ring_tx_header(tx, tx->prod);
 	unsigned i;
 	int r;
 
@@ -58,20 +58,19 @@ int kipc__ring_reserve(struct kipc__ring_tx *tx, struct kipc_msg *m, unsigned n)
 	for (i = 0; i < n; i++) {
 		if (m[i].len > longest)
 			return -EMSGSIZE;
-		need += kipc__ring_tx_stride(tx, m[i].len);
+		end = kipc__ring_tx_end(tx, end, m[i].len, &header);
 	}
-	if (need + KIPC_REC_BYTES > tx->bytes)
+	if (end - tx->prod + KIPC_REC_BYTES > tx->bytes)
 		return -EMSGSIZE;
-	r = kipc__ring_room(tx, need);
+	r = kipc__ring_room(tx, end - tx->prod);
 	if (r <= 0)
 		return r;
-	at = (uint8_t *)kipc__ring_tx_header(tx, tx->prod);
-	for (i = 0; i < n; i++) {
-		m[i].data = at + KIPC_REC_BYTES;
-		at += kipc__ring_tx_stride(tx, m[i].len);
-	}
-	tx->reserved_end = tx->prod + need;
+	tx->reserved_end = end;
 	tx->reserved_n = n;
+	for (i = 0, end = tx->prod; i < n; i++) {
+		m[i].data = base + (end - tx->prod) + KIPC_REC_BYTES;
+		end = kipc__ring_tx_end(tx, end, m[i].len, &header);
+	}
 	return (int)n;
 }
 
@@ -81,11 +80,8 @@ static uint64_t reserved_offset(const struct kipc__ring_tx *tx, const struct kip
 	return (uintptr_t)m->data - KIPC_REC_BYTES - (uintptr_t)kipc__ring_tx_header(tx, tx->prod);
 }
 
-/* How long the first n messages are together with the gaps between them; 0: m is not what was
- * reserved (a message takes at least its header, so a true answer is never 0).
- */
-static uint64_t reserved_extent(const struct kipc__ring_tx *tx, const struct kipc_msg *m,
-                                unsigned n)
+/* Is m, as far as n goes, what was reserved, each message as long or shorter? */
+static int reserved_matches(const struct kipc__ring_tx *tx, const struct kipc_msg *m, unsigned n)
 {
 	uint64_t room = tx->reserved_end - tx->prod;
 	uint64_t end = 0;
@@ -94,62 +90,88 @@ static uint64_t reserved_extent(const struct kipc__ring_tx *tx, const struct kip
 	for (i = 0; i < n; i++) {
 		uint64_t off = reserved_offset(tx, &m[i]);
 
-		if (off < end || off >= room || off % tx->align || (i == 0 && off) ||
-		    m[i].len > room || off + kipc__ring_tx_stride(tx, m[i].len) > room)
+		if (off < end || off >= room || off % KIPC_REC_BYTES || (i == 0 && off) ||
+		    m[i].len > room)
 			return 0;
-		end = off + kipc__ring_tx_stride(tx, m[i].len);
+		end = off + kipc_ring_stride(m[i].len, tx->align);
+		if (end > room)
+			return 0;
 	}
-	return end;
+	return 1;
+}
+
+/* The header of a message that ends at or before next, where the next one starts; a gap that is not
+ * just the rest of its line becomes a discarded record.
+ */
+static uint64_t close_gap(struct kipc__ring_tx *tx, uint64_t pos, uint64_t len, uint64_t next)
+{
+	uint64_t end = pos + kipc_ring_stride(len, tx->align);
+
+	if (end == next)
+		return len + 1;
+	if (kipc__ring_line_up(end) == next)
+		return (len + 1) | KIPC_REC_LINE;
+	kipc__store_relaxed(kipc__ring_tx_header(tx, end),
+	                    (next - end - KIPC_REC_BYTES + 1) | KIPC_REC_DISCARD);
+	return len + 1;
 }
 
 int kipc__ring_commit(struct kipc__ring_tx *tx, const struct kipc_msg *m, unsigned n)
 {
-	uint64_t extent = n && n <= tx->reserved_n ? reserved_extent(tx, m, n) : 0;
-	uint64_t gap, off;
+	uint64_t pos, next, header, first = 0;
 	unsigned i;
 
-	if (extent == 0)
+	if (n == 0 || n > tx->reserved_n || !reserved_matches(tx, m, n))
 		return -EINVAL;
-	for (i = 1; i < n; i++) {
-		gap = reserved_offset(tx, &m[i - 1]) + kipc__ring_tx_stride(tx, m[i - 1].len);
-		off = reserved_offset(tx, &m[i]);
-		if (gap != off)
-			kipc__store_relaxed(kipc__ring_tx_header(tx, tx->prod + gap),
-			                    (off - gap - KIPC_REC_BYTES + 1) | KIPC_REC_DISCARD);
-		kipc__store_relaxed(kipc__ring_tx_header(tx, tx->prod + off), m[i].len + 1);
+	for (i = 0, pos = tx->prod; i < n; i++, pos = next) {
+		if (i + 1 < n) {
+			next = tx->prod + reserved_offset(tx, &m[i + 1]);
+			header = close_gap(tx, pos, m[i].len, next);
+		} else {
+			next = kipc__ring_tx_end(tx, pos, m[i].len, &header);
+			if (next - tx->prod > tx->reserved_end - tx->prod) {
+				next = pos + kipc_ring_stride(m[i].len, tx->align);
+				header = m[i].len + 1;
+			}
+		}
+		if (i)
+			kipc__store_relaxed(kipc__ring_tx_header(tx, pos), header);
+		else
+			first = header;
 	}
 	tx->reserved_n = 0;
-	kipc__ring_publish(tx, tx->prod + extent, m[0].len + 1);
+	kipc__ring_publish(tx, pos, first);
 	return (int)n;
 }
 
 int kipc__ring_send(struct kipc__ring_tx *tx, const struct kipc_msg *m, unsigned n)
 {
 	uint64_t longest = kipc__ring_max_len(tx->bytes, tx->align);
-	uint64_t end = tx->prod;
+	uint64_t pos = tx->prod;
+	uint64_t next, header, first = 0;
 	unsigned i;
+	int r;
 
 	if (kipc__unlikely(tx->reserved_n))
 		return -EBUSY;
-	for (i = 0; i < n; i++) {
-		uint64_t *header = kipc__ring_tx_header(tx, end);
-		int r = 1;
-
-		if (kipc__unlikely(m[i].len > longest))
+	for (i = 0; i < n; i++, pos = next) {
+		if (kipc__unlikely(m[i].len > longest)) {
 			r = -EMSGSIZE;
-		else
-			r = kipc__ring_room(tx,
-			                    end - tx->prod + kipc__ring_tx_stride(tx, m[i].len));
+		} else {
+			next = kipc__ring_tx_end(tx, pos, m[i].len, &header);
+			r = kipc__ring_room(tx, next - tx->prod);
+		}
 		if (r <= 0 && i == 0)
 			return r;
 		if (r <= 0)
 			break;
-		kipc__ring_copy(header + 1, m[i].data, m[i].len);
+		kipc__ring_copy(kipc__ring_tx_header(tx, pos) + 1, m[i].data, m[i].len);
 		if (i)
-			kipc__store_relaxed(header, m[i].len + 1);
-		end += kipc__ring_tx_stride(tx, m[i].len);
+			kipc__store_relaxed(kipc__ring_tx_header(tx, pos), header);
+		else
+			first = header;
 	}
-	kipc__ring_publish(tx, end, m[0].len + 1);
+	kipc__ring_publish(tx, pos, first);
 	return (int)i;
 }
 
@@ -183,7 +205,7 @@ int kipc__ring_peek(struct kipc__ring_rx *rx, struct kipc_msg *m, unsigned n)
 			                            1),
 			.len = kipc__ring_header_len(header),
 		};
-		pos += kipc_ring_stride(m[i].len, rx->align);
+		pos = kipc__ring_after(pos, header, rx->align);
 		rx->end[i] = pos;
 		rx->len[i] = (uint32_t)m[i].len;
 	}
@@ -226,7 +248,7 @@ int kipc__ring_recv(struct kipc__ring_rx *rx, struct kipc_msg *m, unsigned n)
 		m[i].len = kipc__ring_header_len(header);
 		kipc__ring_copy(m[i].data, rx->data + (pos & (rx->bytes - 1)) + KIPC_REC_BYTES,
 		                m[i].len);
-		pos += kipc_ring_stride(m[i].len, rx->align);
+		pos = kipc__ring_after(pos, header, rx->align);
 		end = pos;
 	}
 	if (i == 0)

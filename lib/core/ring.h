@@ -121,14 +121,26 @@ static inline int kipc__ring_ready(const struct kipc__ring_rx *rx)
 	return kipc__likely(kipc__ring_look(rx, rx->cons) == 0) ? 0 : kipc__ring_ready_slow(rx);
 }
 
-/* Is this header one that an honest producer writes? Room is what is left of the ring behind it. */
-static inline int kipc__ring_header_valid(const struct kipc__ring_rx *rx, uint64_t header,
-                                          uint64_t room)
+static inline uint64_t kipc__ring_line_up(uint64_t pos)
 {
-	uint64_t coded = header & KIPC_REC_LEN_MASK;
+	return (pos + KIPC_RING_LINE - 1) & ~(uint64_t)(KIPC_RING_LINE - 1);
+}
 
-	return coded != 0 && (header & ~(KIPC_REC_LEN_MASK | KIPC_REC_KNOWN)) == 0 &&
-	       kipc_ring_stride(coded - 1, rx->align) + KIPC_REC_BYTES <= room;
+/* Where the record with this header, found at pos, ends. */
+static inline uint64_t kipc__ring_after(uint64_t pos, uint64_t header, uint64_t align)
+{
+	uint64_t end = pos + kipc_ring_stride((header & KIPC_REC_LEN_MASK) - 1, align);
+
+	return header & KIPC_REC_LINE ? kipc__ring_line_up(end) : end;
+}
+
+/* Is this header, found at pos, one that an honest producer writes? */
+static inline int kipc__ring_header_valid(const struct kipc__ring_rx *rx, uint64_t pos,
+                                          uint64_t header)
+{
+	return (header & KIPC_REC_LEN_MASK) != 0 &&
+	       (header & ~(KIPC_REC_LEN_MASK | KIPC_REC_KNOWN)) == 0 &&
+	       kipc__ring_after(pos, header, rx->align) + KIPC_REC_BYTES - rx->cons <= rx->bytes;
 }
 
 /* ---- the steps -------------------------------------------------------------------------- */
@@ -145,9 +157,23 @@ static inline uint64_t *kipc__ring_tx_header(const struct kipc__ring_tx *tx, uin
 	return kipc__ring_header(tx->data, tx->bytes, pos);
 }
 
-static inline uint64_t kipc__ring_tx_stride(const struct kipc__ring_tx *tx, uint64_t len)
+/* Where to end a record of len bytes at pos: behind its stride, or, where it fits a cache line and a
+ * second one of its size would straddle, at the end of its line. A wish: *header says what became of
+ * it.
+ */
+static inline uint64_t kipc__ring_tx_end(const struct kipc__ring_tx *tx, uint64_t pos, uint64_t len,
+                                         uint64_t *header)
 {
-	return kipc_ring_stride(len, tx->align);
+	uint64_t stride = kipc_ring_stride(len, tx->align);
+	uint64_t end = pos + stride;
+	uint64_t up = kipc__ring_line_up(end);
+
+	*header = len + 1;
+	if (stride > KIPC_RING_LINE || up - end >= stride || tx->align >= KIPC_RING_LINE ||
+	    (pos & (tx->align - 1)))
+		return end; /* the last: payloads are aligned, not records */
+	*header |= up != end ? KIPC_REC_LINE : 0;
+	return up;
 }
 
 /* The records from prod to end are written, all but the first header. Make them visible at once. */
@@ -170,12 +196,11 @@ static inline int kipc__ring_next(const struct kipc__ring_rx *rx, uint64_t *pos,
 		*header = kipc__ring_look(rx, *pos);
 		if (*header == 0)
 			return 0;
-		if (kipc__unlikely(
-			    !kipc__ring_header_valid(rx, *header, rx->bytes - (*pos - rx->cons))))
+		if (kipc__unlikely(!kipc__ring_header_valid(rx, *pos, *header)))
 			return -EBADMSG;
 		if (kipc__likely(!(*header & KIPC_REC_DISCARD)))
 			return 1;
-		*pos += kipc_ring_stride((*header & KIPC_REC_LEN_MASK) - 1, rx->align);
+		*pos = kipc__ring_after(*pos, *header, rx->align);
 	}
 }
 
@@ -194,18 +219,19 @@ static inline void kipc__ring_give_back(struct kipc__ring_rx *rx, uint64_t cons)
 /* One message in, as kipc__ring_send() with n = 1. */
 static inline int kipc__ring_put(struct kipc__ring_tx *tx, const void *data, uint64_t len)
 {
-	uint64_t stride = kipc__ring_tx_stride(tx, len);
+	uint64_t header;
+	uint64_t end = kipc__ring_tx_end(tx, tx->prod, len, &header);
 	int r;
 
 	if (kipc__unlikely(tx->reserved_n))
 		return -EBUSY;
 	if (kipc__unlikely(len > kipc__ring_max_len(tx->bytes, tx->align)))
 		return -EMSGSIZE;
-	r = kipc__ring_room(tx, stride);
+	r = kipc__ring_room(tx, end - tx->prod);
 	if (kipc__unlikely(r <= 0))
 		return r;
 	kipc__ring_copy(kipc__ring_tx_header(tx, tx->prod) + 1, data, len);
-	kipc__ring_publish(tx, tx->prod + stride, len + 1);
+	kipc__ring_publish(tx, end, header);
 	return 1;
 }
 
@@ -223,7 +249,7 @@ static inline int kipc__ring_take(struct kipc__ring_rx *rx, struct kipc_msg *m)
 		return -EMSGSIZE;
 	kipc__ring_copy(m->data, rx->data + (pos & (rx->bytes - 1)) + KIPC_REC_BYTES, len);
 	m->len = len;
-	kipc__ring_give_back(rx, pos + kipc_ring_stride(len, rx->align));
+	kipc__ring_give_back(rx, kipc__ring_after(pos, header, rx->align));
 	return 1;
 }
 

@@ -114,14 +114,15 @@ static int sent(struct kipc__ring_chan *c, const struct kipc_msg *m, int n)
 	return n;
 }
 
-static uint64_t strides(const struct kipc__ring_chan *c, const struct kipc_msg *m, unsigned n)
+/* What the records of n messages take, from here. */
+static uint64_t extent_of(const struct kipc__ring_chan *c, const struct kipc_msg *m, unsigned n)
 {
-	uint64_t sum = 0;
+	uint64_t end = c->tx.prod, header;
 	unsigned i;
 
 	for (i = 0; i < n; i++)
-		sum += kipc_ring_stride(m[i].len, c->tx.align);
-	return sum;
+		end = kipc__ring_tx_end(&c->tx, end, m[i].len, &header);
+	return end - c->tx.prod;
 }
 
 int kipc__ring_base_reserve(struct kipc_chan *base, struct kipc_msg *m, unsigned n, int64_t timeout)
@@ -132,7 +133,7 @@ int kipc__ring_base_reserve(struct kipc_chan *base, struct kipc_msg *m, unsigned
 	if (kipc__unlikely(c->fault))
 		return c->fault;
 	while ((r = kipc__ring_reserve(&c->tx, m, n)) == 0) {
-		c->want = strides(c, m, n);
+		c->want = extent_of(c, m, n);
 		r = kipc__ring_wait_for(c, KIPC_SIDE_SPACE, timeout);
 		if (r < 0)
 			return r;
@@ -165,7 +166,7 @@ int kipc__ring_base_send(struct kipc_chan *base, const struct kipc_msg *m, unsig
 		return c->fault;
 	while ((r = n == 1 ? kipc__ring_put(&c->tx, m->data, m->len)
 	                   : kipc__ring_send(&c->tx, m, n)) == 0) {
-		c->want = kipc_ring_stride(m[0].len, c->tx.align);
+		c->want = extent_of(c, m, 1);
 		r = kipc__ring_wait_for(c, KIPC_SIDE_SPACE, timeout);
 		if (r < 0)
 			return r;

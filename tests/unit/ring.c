@@ -6,7 +6,7 @@
 
 #define NEAR_WRAP (0 - (uint64_t)2048)
 
-TestSuite(ring, .init = harness_begin);
+TestSuite(ring, .init = harness_begin, .fini = harness_end);
 
 Test(ring, empty_gives_nothing)
 {
@@ -35,11 +35,9 @@ Test(ring, full_refuses_and_recovers)
 		for (n = 0; ring_pair_put(&r, 24, n) == 1; n++)
 			;
 		must_eq(n, 127);
-		must_eq(ring_pair_put(&r, 17, 0), 0);
-		must_eq(ring_pair_put(&r, 16, 127), 1);
+		must_eq(ring_pair_put(&r, 24, 0), 0);
 		for (unsigned i = 0; i < n; i++)
 			ring_pair_take(&r, 24, i);
-		ring_pair_take(&r, 16, 127);
 	}
 }
 
@@ -177,7 +175,7 @@ Test(ring, commit_refuses_what_was_not_reserved)
 	must_eq(kipc__ring_commit(&r.tx, m, 3), -EINVAL);
 	must_eq(kipc__ring_commit(&r.tx, m, 0), -EINVAL);
 	memcpy(bad, m, sizeof(bad));
-	bad[1].len = 17;
+	bad[1].len = 64; /* more than the slack of its line */
 	must_eq(kipc__ring_commit(&r.tx, bad, 2), -EINVAL);
 	bad[1].len = SIZE_MAX;
 	must_eq(kipc__ring_commit(&r.tx, bad, 2), -EINVAL);

@@ -10,21 +10,31 @@ struct model {
 	struct ring_pair r;
 	uint64_t random;
 	size_t len[QUEUE];    /* of message i, at i % QUEUE */
-	uint64_t end[QUEUE];  /* of its record; a gap behind it belongs to the next message */
+	uint64_t end[QUEUE];  /* of its record; a gap behind it, but for the rest of its line,
+			       * belongs to the next message */
 	uint64_t sent, taken; /* messages */
 	uint64_t prod, cons;  /* ring bytes since the start */
 };
 
-TestSuite(ring_model, .init = harness_begin);
+TestSuite(ring_model, .init = harness_begin, .fini = harness_end);
 
 static uint64_t pick(struct model *m, uint64_t below)
 {
 	return harness_random(&m->random) % below;
 }
 
-static uint64_t stride(const struct model *m, size_t len)
+/* What the record of a message takes when it starts so many ring bytes after the start: a line is
+ * not left half where a second one would straddle.
+ */
+static uint64_t stride(const struct model *m, uint64_t at, size_t len)
 {
-	return kipc_ring_stride(len, m->r.geom.align);
+	uint64_t dense = kipc_ring_stride(len, m->r.geom.align);
+	uint64_t left = -(m->r.geom.start + at + dense) % KIPC_RING_LINE;
+
+	return dense + (dense <= 64 && m->r.geom.align < 64 && left < dense &&
+	                                m->r.geom.start % m->r.geom.align == 0
+	                        ? left
+	                        : 0);
 }
 
 static uint64_t room(const struct model *m)
@@ -42,7 +52,10 @@ static size_t pick_len(struct model *m)
 static void push(struct model *m, size_t len, uint64_t bytes)
 {
 	m->len[m->sent % QUEUE] = len;
-	m->end[m->sent % QUEUE] = m->prod + stride(m, len);
+	uint64_t dense = m->prod + kipc_ring_stride(len, m->r.geom.align);
+	uint64_t left = -(m->r.geom.start + dense) % KIPC_RING_LINE;
+
+	m->end[m->sent % QUEUE] = dense + left == m->prod + bytes ? dense + left : dense;
 	m->prod += bytes;
 	m->sent++;
 }
@@ -57,14 +70,14 @@ static void send_some(struct model *m)
 		msg[i].len = pick_len(m);
 		msg[i].data = malloc(msg[i].len + 1);
 		content_fill(msg[i].data, msg[i].len, 1, m->sent + i);
-		need += stride(m, msg[i].len);
+		need += stride(m, m->prod + need, msg[i].len);
 		if (fit == i && need <= room(m))
 			fit++;
 	}
 	must_eq(kipc__ring_send(&m->r.tx, msg, n), fit);
 	for (unsigned i = 0; i < n; i++) {
 		if (i < fit)
-			push(m, msg[i].len, stride(m, msg[i].len));
+			push(m, msg[i].len, stride(m, m->prod, msg[i].len));
 		free(msg[i].data);
 	}
 }
@@ -73,16 +86,22 @@ static void send_some(struct model *m)
 static void commit_some(struct model *m, struct kipc_msg *msg, unsigned n)
 {
 	unsigned keep = 1 + (unsigned)pick(m, n);
+	uint64_t at = m->prod, limit = m->r.tx.reserved_end - m->r.geom.start;
 	uint64_t bytes[8];
 
 	for (unsigned i = 0; i < keep; i++) {
-		bytes[i] = stride(m, msg[i].len);
+		bytes[i] = stride(m, at, msg[i].len);
+		at += bytes[i];
 		if (pick(m, 2))
 			msg[i].len -= pick(m, msg[i].len + 1);
 		content_fill(msg[i].data, msg[i].len, 1, m->sent + i);
 	}
 	must_eq(kipc__ring_commit(&m->r.tx, msg, keep), keep);
-	bytes[keep - 1] = stride(m, msg[keep - 1].len);
+	at -= bytes[keep - 1];
+	if (at + stride(m, at, msg[keep - 1].len) <= limit)
+		bytes[keep - 1] = stride(m, at, msg[keep - 1].len);
+	else
+		bytes[keep - 1] = kipc_ring_stride(msg[keep - 1].len, m->r.geom.align);
 	for (unsigned i = 0; i < keep; i++)
 		push(m, msg[i].len, bytes[i]);
 }
@@ -95,7 +114,7 @@ static void reserve_some(struct model *m)
 
 	for (unsigned i = 0; i < n; i++) {
 		msg[i].len = pick_len(m);
-		need += stride(m, msg[i].len);
+		need += stride(m, m->prod + need, msg[i].len);
 	}
 	if (need + KIPC_REC_BYTES > m->r.geom.bytes)
 		must_eq(kipc__ring_reserve(&m->r.tx, msg, n), -EMSGSIZE);
