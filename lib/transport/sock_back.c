@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <linux/sockios.h>
 #include <poll.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <kipc_ring.h>
@@ -257,9 +258,10 @@ static int sock_recv(struct kipc__dgram *d, struct kipc__packet *p, unsigned n,
 static int sock_drop(struct kipc__dgram *d, unsigned n)
 {
 	struct kipc__sock *s = sock_of(d);
-	struct mmsghdr h[KIPC_BATCH_MAX] = { 0 };
+	struct mmsghdr h[KIPC_BATCH_MAX];
 	int i, r, result = 0;
 
+	memset(h, 0, n * sizeof(*h));
 	while (n > 0) {
 		r = recv_some(s->fd, h, n, MSG_DONTWAIT | MSG_TRUNC);
 		if (r < 0 && errno != ECONNRESET && errno != EINTR)
