@@ -128,7 +128,7 @@ static int meet(struct kipc__sock *s, const struct kipc__config *cfg)
 	return r < 0 ? r : begin(s, cfg);
 }
 
-static void explain(int r, const char *path)
+static void explain(int r, const struct kipc__config *cfg)
 {
 	static const struct {
 		int err;
@@ -146,7 +146,9 @@ static void explain(int r, const char *path)
 	for (i = 0; i < sizeof(whys) / sizeof(whys[0]); i++)
 		if (whys[i].err == r)
 			why = whys[i].why;
-	kipc__why_set("unix: %s: %s", path, why ? why : "failed");
+	if (r == -ENOENT && cfg->flags & KIPC_CREATE)
+		why = "there is no such directory";
+	kipc__why_set("unix: %s: %s", cfg->name, why ? why : "failed");
 }
 
 static int sock_open(struct kipc_chan **out, const struct kipc__config *cfg)
@@ -162,7 +164,7 @@ static int sock_open(struct kipc_chan **out, const struct kipc__config *cfg)
 	s = sock_new(cfg);
 	r = s ? meet(s, cfg) : -ENOMEM;
 	if (r < 0) {
-		explain(r, cfg->name);
+		explain(r, cfg);
 		if (s)
 			sock_free(s);
 		return r;
