@@ -76,6 +76,15 @@ long long harness_no_errno(const char *file, int line, const char *what, long lo
 
 /* ---- a test ----------------------------------------------------------------------------- */
 
+/* There in a build with AddressSanitizer. */
+int __lsan_do_recoverable_leak_check(void) __attribute__((weak));
+
+void harness_end(void)
+{
+	if (__lsan_do_recoverable_leak_check && __lsan_do_recoverable_leak_check())
+		harness_fail(__FILE__, __LINE__, "memory leaked, see above");
+}
+
 static unsigned deadline_seconds(void)
 {
 	const char *text = getenv("KIPC_TEST_DEADLINE");

@@ -53,6 +53,9 @@ extern const char *(*harness_explain)(int err);
 /* First call of each test (.init): deadline, reaper, no inherited signal mask. */
 void harness_begin(void);
 
+/* Last call of each test (.fini): under AddressSanitizer, memory that leaked is a failure. */
+void harness_end(void);
+
 /* What is going on; said when the deadline ends the test. */
 void harness_note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 

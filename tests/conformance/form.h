@@ -29,10 +29,10 @@ extern const struct form *const forms[]; /* NULL-terminated */
 
 void form_run(const struct form *f, void (*body)(const struct form *f));
 
-#define FORM_TEST(form, name)                   \
-	Test(form, name, .init = harness_begin) \
-	{                                       \
-		form_run(&form, test_##name);   \
+#define FORM_TEST(form, name)                                        \
+	Test(form, name, .init = harness_begin, .fini = harness_end) \
+	{                                                            \
+		form_run(&form, test_##name);                        \
 	}
 
 #define EACH_ANON(name)                                \

@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 #include "form.h"
 
-TestSuite(input, .init = harness_begin);
+TestSuite(input, .init = harness_begin, .fini = harness_end);
 
 /* One line for people: there, short, printable, no full stop. */
 static void must_be_a_reason(const char *why, const char *uri)

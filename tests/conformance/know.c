@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include "form.h"
 
-TestSuite(know, .init = harness_begin);
+TestSuite(know, .init = harness_begin, .fini = harness_end);
 
 Test(know, transports)
 {

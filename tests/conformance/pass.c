@@ -205,7 +205,7 @@ static void refuse_fd(int fd)
 	must_eq(fcntl(fd, F_GETFD), before);
 }
 
-TestSuite(pass, .init = harness_begin);
+TestSuite(pass, .init = harness_begin, .fini = harness_end);
 
 Test(pass, from_fd_of_something_else)
 {
