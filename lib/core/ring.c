@@ -48,8 +48,8 @@ int kipc__ring_rx_init(struct kipc__ring_rx *rx, const struct kipc_ring_geom *g,
 int kipc__ring_reserve(struct kipc__ring_tx *tx, struct kipc_msg *m, unsigned n)
 {
 	uint64_t longest = kipc__ring_max_len(tx->bytes, tx->align);
-	uint64_t end = tx->prod, header;
 	uint8_t *base = (uint8_t *)kipc__ring_tx_header(tx, tx->prod);
+	uint64_t end = tx->prod, header;
 	unsigned i;
 	int r;
 
@@ -58,45 +58,32 @@ int kipc__ring_reserve(struct kipc__ring_tx *tx, struct kipc_msg *m, unsigned n)
 	for (i = 0; i < n; i++) {
 		if (m[i].len > longest)
 			return -EMSGSIZE;
+		tx->reserved[i].off = (uint32_t)(end - tx->prod);
+		tx->reserved[i].len = (uint32_t)m[i].len;
 		end = kipc__ring_tx_end(tx, end, m[i].len, &header);
+		if (end - tx->prod + KIPC_REC_BYTES > tx->bytes)
+			return -EMSGSIZE;
 	}
-	if (end - tx->prod + KIPC_REC_BYTES > tx->bytes)
-		return -EMSGSIZE;
 	r = kipc__ring_room(tx, end - tx->prod);
 	if (r <= 0)
 		return r;
+	for (i = 0; i < n; i++)
+		m[i].data = base + tx->reserved[i].off + KIPC_REC_BYTES;
 	tx->reserved_end = end;
 	tx->reserved_n = n;
-	for (i = 0, end = tx->prod; i < n; i++) {
-		m[i].data = base + (end - tx->prod) + KIPC_REC_BYTES;
-		end = kipc__ring_tx_end(tx, end, m[i].len, &header);
-	}
 	return (int)n;
-}
-
-/* How far into the reservation message m starts, by the pointer that reserve gave out. */
-static uint64_t reserved_offset(const struct kipc__ring_tx *tx, const struct kipc_msg *m)
-{
-	return (uintptr_t)m->data - KIPC_REC_BYTES - (uintptr_t)kipc__ring_tx_header(tx, tx->prod);
 }
 
 /* Is m, as far as n goes, what was reserved, each message as long or shorter? */
 static int reserved_matches(const struct kipc__ring_tx *tx, const struct kipc_msg *m, unsigned n)
 {
-	uint64_t room = tx->reserved_end - tx->prod;
-	uint64_t end = 0;
+	const uint8_t *base = (const uint8_t *)kipc__ring_tx_header(tx, tx->prod);
 	unsigned i;
 
-	for (i = 0; i < n; i++) {
-		uint64_t off = reserved_offset(tx, &m[i]);
-
-		if (off < end || off >= room || off % KIPC_REC_BYTES || (i == 0 && off) ||
-		    m[i].len > room)
+	for (i = 0; i < n; i++)
+		if (m[i].data != base + tx->reserved[i].off + KIPC_REC_BYTES ||
+		    m[i].len > tx->reserved[i].len)
 			return 0;
-		end = off + kipc_ring_stride(m[i].len, tx->align);
-		if (end > room)
-			return 0;
-	}
 	return 1;
 }
 
@@ -125,7 +112,7 @@ int kipc__ring_commit(struct kipc__ring_tx *tx, const struct kipc_msg *m, unsign
 		return -EINVAL;
 	for (i = 0, pos = tx->prod; i < n; i++, pos = next) {
 		if (i + 1 < n) {
-			next = tx->prod + reserved_offset(tx, &m[i + 1]);
+			next = tx->prod + tx->reserved[i + 1].off;
 			header = close_gap(tx, pos, m[i].len, next);
 		} else {
 			next = kipc__ring_tx_end(tx, pos, m[i].len, &header);

@@ -36,6 +36,10 @@ struct kipc__ring_tx {
 	uint64_t cons;         /* what I last saw of the consumer's */
 	uint64_t reserved_end; /* of the pending reservation */
 	unsigned reserved_n;   /* 0: none pending */
+	struct {
+		uint32_t off; /* of the record behind prod */
+		uint32_t len; /* of the message, at most */
+	} reserved[KIPC_BATCH_MAX];
 };
 
 struct kipc__ring_rx {
