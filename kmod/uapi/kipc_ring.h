@@ -83,7 +83,7 @@
  *
  *     F-I is store buffering (Dekker): without both, G may read "not armed" while J reads the old
  *     prod, and C sleeps on a full ring for ever. One of them may be replaced by making the other
- *     side's CPUs execute one: with KIPC_FENCE_PEER in its hints P leaves F out because whoever arms
+ *     side's CPUs execute one: with KIPC_FENCE_PROD in its hints P leaves F out because whoever arms
  *     does it for P (membarrier in plain shm; an IPI from the module's arming side). P sets it,
  *     then fences once, then leaves F out: whoever still reads the old hint has armed before that.
  *     E before F: J looks at prod, so prod must be inside the fence. A before E: whoever sees the
@@ -214,8 +214,11 @@ struct kipc_ring_hints {
 	__u64 reserved[13];
 };
 
-#define KIPC_FENCE_PEER 1U /* e leaves (F) out; whoever arms against e executes it on e's CPUs */
-#define KIPC_FENCE_CAN  2U /* e can and will do that when it arms; only then may its peer set PEER */
+#define KIPC_FENCE_PROD 1U /* e leaves (F) out behind prod; whoever arms executes it on e's CPUs */
+#define KIPC_FENCE_CAN \
+	2U /* e can and will do that when it arms; only then may its peer leave (F) out */
+#define KIPC_FENCE_CONS 4U /* the same behind cons; each half of an end decides for itself */
+#define KIPC_FENCE_PEER (KIPC_FENCE_PROD | KIPC_FENCE_CONS)
 
 struct kipc_ring_ctrl {
 	struct kipc_ring_pos prod;

@@ -15,14 +15,21 @@
 #include "sys.h"
 #include "wake.h"
 
-int kipc__futex_wait(uint32_t *word, uint32_t expected, int64_t deadline)
+int kipc__futex_wait(uint32_t *word, uint32_t expected, int64_t deadline, int64_t nap)
 {
-	struct timespec ts = kipc__timespec(deadline);
+	struct timespec ts;
+	int64_t left = nap;
 	long r;
 
-	/* The BITSET form takes an absolute CLOCK_MONOTONIC time. */
-	r = syscall(SYS_futex, word, FUTEX_WAIT_BITSET, expected,
-	            deadline == KIPC__NEVER ? NULL : &ts, NULL, FUTEX_BITSET_MATCH_ANY);
+	/* A relative time spares reading the clock where there is no deadline. */
+	if (deadline != KIPC__NEVER) {
+		left = deadline - kipc__now();
+		if (left <= 0)
+			return -ETIMEDOUT;
+		left = left < nap ? left : nap;
+	}
+	ts = kipc__timespec(left);
+	r = syscall(SYS_futex, word, FUTEX_WAIT, expected, &ts, NULL, 0);
 	if (r == 0 || errno == EAGAIN)
 		return 0;
 	return -errno;
@@ -63,7 +70,8 @@ uint32_t kipc__cpu(void)
 
 /* ---- what sleeping costs ---------------------------------------------------------------- */
 
-#define ROUNDS 24
+#define ROUNDS      24
+#define PATIENCE_NS (10 * 1000 * 1000)
 
 struct echo {
 	uint32_t ping, pong;
@@ -73,10 +81,8 @@ struct echo {
 
 static void turn_wait(uint32_t *word, uint32_t seen)
 {
-	int64_t deadline = kipc__deadline(10 * 1000 * 1000);
-
 	while (__atomic_load_n(word, __ATOMIC_ACQUIRE) == seen)
-		if (kipc__futex_wait(word, seen, deadline) == -ETIMEDOUT)
+		if (kipc__futex_wait(word, seen, KIPC__NEVER, PATIENCE_NS) == -ETIMEDOUT)
 			break;
 }
 

@@ -6,10 +6,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Sleep while *word is expected, until the absolute deadline (KIPC__NEVER: no end). 0: woken, the
- * word differs, or for no reason; -ETIMEDOUT; -EINTR.
+/* Sleep while *word is expected, until the absolute deadline (KIPC__NEVER: no end), and in any case
+ * no longer than nap ns. 0: woken, the word differs, or for no reason; -ETIMEDOUT: one of the two
+ * times passed; -EINTR.
  */
-int kipc__futex_wait(uint32_t *word, uint32_t expected, int64_t deadline);
+int kipc__futex_wait(uint32_t *word, uint32_t expected, int64_t deadline, int64_t nap);
 
 /* Wake everybody who sleeps on word. */
 void kipc__futex_wake(uint32_t *word);

@@ -16,7 +16,8 @@ void kipc__ring_base_init(struct kipc__ring_chan *c, const struct kipc__transpor
 		          .wait = cfg->wait,
 		          .spin_ns = cfg->spin_ns },
 		.back = back,
-		.fence = true,
+		.tx_fence = true,
+		.rx_fence = true,
 		.stretch = 1,
 		.credit = back->look_every ? 1 : UINT32_MAX,
 	};
@@ -64,9 +65,9 @@ int kipc__ring_base_begin(struct kipc__ring_chan *c)
 
 /* ---- bells ---------------------------------------------------------------------------- */
 
-static inline void fence_after_publish(const struct kipc__ring_chan *c)
+static inline void fence_after_publish(bool fence)
 {
-	if (c->fence)
+	if (fence)
 		kipc__fence_full(); /* (F) pairs with (I) */
 	else
 		kipc__fence_compiler(); /* the peer executes (F) here when it arms */
@@ -79,14 +80,14 @@ static inline int tx_done(struct kipc__ring_chan *c)
 
 	if (kipc__unlikely(--c->credit == 0))
 		kipc__ring_wait_look(c);
-	fence_after_publish(c);
+	fence_after_publish(c->tx_fence);
 	bell = kipc__load_relaxed(c->tx_bell); /* (G) */
 	return kipc__likely(bell == 0) ? 0 : kipc__ring_wait_tx_bell(c, bell);
 }
 
 static inline void rx_done(struct kipc__ring_chan *c)
 {
-	fence_after_publish(c);
+	fence_after_publish(c->rx_fence);
 	if (kipc__unlikely(kipc__load_relaxed(c->rx_bell) != 0)) /* (G), mirrored */
 		kipc__ring_wait_rx_bell(c);
 }

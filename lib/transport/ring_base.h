@@ -64,7 +64,8 @@ struct kipc__ring_chan {
 	struct kipc__ring_rx rx;
 	uint64_t *tx_bell; /* I look here after publishing: consumer asleep, consumer gone */
 	uint64_t *rx_bell; /* and here after releasing: producer asleep, producer gone */
-	bool fence;        /* I execute (F) and its mirror image myself */
+	bool tx_fence;     /* I execute (F) after publishing */
+	bool rx_fence;     /* I execute its mirror image after releasing */
 	bool polled[2];    /* by side: somebody has the poll descriptor */
 	int fault;         /* -EBADMSG once the peer broke the ring */
 	uint64_t want;     /* bytes of records that last did not fit; 0: none waits */

@@ -43,21 +43,40 @@ uint64_t kipc__ring_base_target(const struct kipc__ring_chan *c, unsigned side)
 	                              : c->tx.prod + wanted(c) + KIPC_REC_BYTES - c->tx.bytes;
 }
 
-/* Once the peer promises to fence my CPUs when it arms, leave the fence per message out. */
-static void fence_negotiate(struct kipc__ring_chan *c)
+/* While the peer promises to fence my CPUs when it arms, leave the fence per message out. Each half of
+ * the end has its own flag and its own bit, for it may be another thread.
+ */
+static void fence_negotiate(struct kipc__ring_chan *c, unsigned side)
 {
-	struct kipc_ring_hints *mine = &c->ctrl[c->end]->hints;
-	uint32_t peer;
+	uint32_t *mine = &c->ctrl[c->end]->hints.fence;
+	uint32_t peer = kipc__load_relaxed(&c->ctrl[KIPC__RING_PEER(c)]->hints.fence);
+	bool *fence = side == KIPC_SIDE_DATA ? &c->rx_fence : &c->tx_fence;
+	uint32_t bit = side == KIPC_SIDE_DATA ? KIPC_FENCE_CONS : KIPC_FENCE_PROD;
+	bool leave_out = c->may_fence && (peer & KIPC_FENCE_CAN);
 
-	if (!c->fence || !c->may_fence)
+	if (*fence == !leave_out)
 		return;
-	peer = kipc__load_relaxed(&c->ctrl[KIPC__RING_PEER(c)]->hints.fence);
-	if (!(peer & KIPC_FENCE_CAN))
-		return;
-	kipc__store_relaxed(&mine->fence, kipc__load_relaxed(&mine->fence) | KIPC_FENCE_PEER);
-	/* Whoever armed before it could see this is seen by my next (G). */
-	kipc__fence_full();
-	c->fence = false;
+	*fence = true;
+	if (leave_out) {
+		kipc__fetch_or(mine, bit);
+		/* Whoever armed before it could see this is seen by my next (G). */
+		kipc__fence_full();
+		*fence = false;
+	} else {
+		kipc__fetch_and(mine, ~bit);
+	}
+}
+
+/* Offer the peer to fence it when I arm, unless I shall sleep often: then its fence is cheaper. */
+static void fence_offer(struct kipc__ring_chan *c, bool sleeper)
+{
+	uint32_t *mine = &c->ctrl[c->end]->hints.fence;
+	bool offered = kipc__load_relaxed(mine) & KIPC_FENCE_CAN;
+
+	if (offered && sleeper)
+		kipc__fetch_and(mine, ~KIPC_FENCE_CAN);
+	else if (!offered && !sleeper && c->may_fence)
+		kipc__fetch_or(mine, KIPC_FENCE_CAN);
 }
 
 static void cpu_publish(struct kipc__ring_chan *c)
@@ -92,7 +111,7 @@ void kipc__ring_wait_look(struct kipc__ring_chan *c)
 		c->stretch = 1;
 		c->back->look(c);
 		cpu_publish(c);
-		fence_negotiate(c);
+		fence_negotiate(c, KIPC_SIDE_SPACE);
 	} else if (c->stretch < c->back->look_every) {
 		c->stretch *= 2;
 	}
@@ -170,13 +189,13 @@ static int spin(struct kipc__ring_chan *c, unsigned side, int64_t deadline)
 {
 	bool for_ever = c->base.wait == KIPC_WAIT_SPIN;
 	int64_t bound = for_ever ? 0 : spin_bound(c);
-	int64_t now = kipc__now();
-	int64_t looked = now;
-	int64_t until = for_ever || deadline - now < bound ? deadline : now + bound;
+	int64_t now, looked, until;
 	int r, i;
 
 	if (!for_ever && bound == 0)
 		return 0;
+	now = looked = kipc__now();
+	until = for_ever || deadline - now < bound ? deadline : now + bound;
 	for (;;) {
 		for (i = 0; i < TURNS; i++) {
 			r = kipc__ring_base_ready(c, side);
@@ -222,7 +241,8 @@ int kipc__ring_wait_for(struct kipc__ring_chan *c, unsigned side, int64_t timeou
 	if (r != 0)
 		return r < 0 ? r : 0;
 	cpu_publish(c);
-	fence_negotiate(c);
+	fence_offer(c, c->base.wait == KIPC_WAIT_BLOCK || same_cpu(c));
+	fence_negotiate(c, side);
 	if (side == KIPC_SIDE_SPACE)
 		kipc__store_relaxed(&c->ctrl[c->end]->hints.space_at,
 		                    kipc__ring_base_target(c, side));

@@ -143,7 +143,7 @@ static void rearm(struct kipc__shm_chan *s, unsigned side)
 	watch(s);
 	if (s->watch_ticks)
 		(void)!read(s->watch, &ticks, sizeof(ticks));
-	kipc__shm_arm(c, side, kipc__ring_base_target(c, side), KIPC_ARMED_POLLED);
+	(void)kipc__shm_arm(c, side, kipc__ring_base_target(c, side), KIPC_ARMED_POLLED);
 	if (kipc__ring_base_ready(c, side) != 0 || kipc__ring_base_gone(c, side))
 		latch_set(s, side);
 }

@@ -59,7 +59,7 @@ void kipc__shm_look(struct kipc__ring_chan *c);
 int kipc__shm_shut(struct kipc__ring_chan *c, unsigned dirs);
 void kipc__shm_gone(struct kipc__ring_chan *c, unsigned end, uint32_t how);
 struct kipc_ring_bell *kipc__shm_my_bell(struct kipc__ring_chan *c, unsigned side);
-void kipc__shm_arm(struct kipc__ring_chan *c, unsigned side, uint64_t position, uint32_t how);
+uint32_t kipc__shm_arm(struct kipc__ring_chan *c, unsigned side, uint64_t position, uint32_t how);
 
 /* shm_bell.c: the doorbell of pollers. */
 int kipc__shm_fd(struct kipc__ring_chan *c, unsigned side);

@@ -22,17 +22,20 @@ static struct kipc_ring_bell *peer_bell(struct kipc__ring_chan *c, unsigned side
 	                              : &c->status->bells[KIPC__RING_IN(c)].space;
 }
 
-/* (H) and (I). */
-void kipc__shm_arm(struct kipc__ring_chan *c, unsigned side, uint64_t position, uint32_t how)
+/* (H) and (I). Returns what the bell word holds as long as nobody rings it. */
+uint32_t kipc__shm_arm(struct kipc__ring_chan *c, unsigned side, uint64_t position, uint32_t how)
 {
 	struct kipc_ring_hints *mine = &c->ctrl[c->end]->hints;
 	const struct kipc_ring_hints *peer = &c->ctrl[KIPC__RING_PEER(c)]->hints;
+	uint32_t left_out = side == KIPC_SIDE_DATA ? KIPC_FENCE_PROD : KIPC_FENCE_CONS;
+	uint32_t before;
 
 	kipc__store_relaxed(side == KIPC_SIDE_DATA ? &mine->data_at : &mine->space_at, position);
-	kipc__fetch_or(&kipc__shm_my_bell(c, side)->armed, how); /* (H) pairs with (G) */
-	kipc__fence_full();                                      /* (I) pairs with (F) */
-	if (kipc__load_relaxed(&peer->fence) & KIPC_FENCE_PEER)
+	before = kipc__fetch_or(&kipc__shm_my_bell(c, side)->armed, how); /* (H) pairs with (G) */
+	kipc__fence_full();                                               /* (I) pairs with (F) */
+	if (kipc__load_relaxed(&peer->fence) & left_out)
 		kipc__fence_others(); /* the peer leaves (F) to me */
+	return before | how;
 }
 
 /* (J) */
@@ -47,21 +50,18 @@ static bool moved(struct kipc__ring_chan *c, unsigned side, uint64_t position)
 int kipc__shm_park(struct kipc__ring_chan *c, unsigned side, uint64_t position, int64_t deadline)
 {
 	struct kipc_ring_bell *bell = kipc__shm_my_bell(c, side);
-	int64_t nap;
-	uint32_t seen;
+	uint32_t armed;
 	int r = 0;
 
-	kipc__shm_arm(c, side, position, KIPC_ARMED_PARKED);
-	seen = kipc__load_acquire(&bell->armed); /* pairs with the exchange in wake */
-	if ((seen & KIPC_ARMED_PARKED) && !moved(c, side, position)) {
-		nap = kipc__deadline(NAP_NS);
-		r = kipc__futex_wait(&bell->armed, seen, deadline < nap ? deadline : nap);
-		if (r == -ETIMEDOUT) {
-			kipc__shm_look(c);
-			r = deadline < nap ? r : 0;
-		}
+	armed = kipc__shm_arm(c, side, position, KIPC_ARMED_PARKED);
+	if (!moved(c, side, position))
+		r = kipc__futex_wait(&bell->armed, armed, deadline, NAP_NS);
+	if (r == -ETIMEDOUT) {
+		kipc__shm_look(c);
+		r = deadline != KIPC__NEVER && kipc__now() >= deadline ? -ETIMEDOUT : 0;
 	}
-	kipc__fetch_and(&bell->armed, ~KIPC_ARMED_PARKED); /* nobody sleeps here any more */
+	if (kipc__load_relaxed(&bell->armed) & KIPC_ARMED_PARKED)
+		kipc__fetch_and(&bell->armed, ~KIPC_ARMED_PARKED); /* nobody sleeps here any more */
 	return r;
 }
 

@@ -120,7 +120,7 @@ Test(layout, ring_values)
 	must(KIPC_ARMED_PARKED == 1 && KIPC_ARMED_POLLED == 2);
 	must(KIPC_GONE_SHUT == 1 && KIPC_GONE_CLOSED == 2 && KIPC_GONE_DEAD == 4);
 	must(KIPC_END_FREE == 0 && KIPC_END_LIVE == 1 && KIPC_END_DEAD == 2);
-	must(KIPC_FENCE_PEER == 1 && KIPC_FENCE_CAN == 2);
+	must(KIPC_FENCE_PROD == 1 && KIPC_FENCE_CAN == 2 && KIPC_FENCE_CONS == 4);
 	must_eq(kipc_ring_stride(0, 8), 8);
 	must_eq(kipc_ring_stride(1, 8), 16);
 	must_eq(kipc_ring_stride(56, 64), 64);
