@@ -44,7 +44,7 @@
  *
  * RECORD. One aligned u64 header, then the payload:
  *
- *     position p            p + 8                              p + stride      
+ *     position p            p + 8                              p + stride
  *     +--------------------+----------------------------------+--------------------+
  *     | header             | payload, len bytes, then slack   | 0, or next header  |
  *     +--------------------+----------------------------------+--------------------+

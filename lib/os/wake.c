@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 #include <sys/sysinfo.h>
 #include <unistd.h>
+#include "../core/atomic.h"
 #include "fork.h"
 #include "sys.h"
 #include "wake.h"
@@ -45,11 +46,11 @@ bool kipc__fence_register(void)
 	static int64_t registered_in;
 	int64_t now = kipc__fork_generation();
 
-	if (__atomic_load_n(&registered_in, __ATOMIC_RELAXED) == now)
+	if (kipc__load_relaxed(&registered_in) == now)
 		return true;
 	if (syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED, 0, 0) != 0)
 		return false;
-	__atomic_store_n(&registered_in, now, __ATOMIC_RELAXED);
+	kipc__store_relaxed(&registered_in, now);
 	return true;
 }
 
@@ -65,7 +66,7 @@ uint32_t kipc__cpu(void)
 	if (__rseq_size == 0)
 		return 0;
 	area = (const void *)((const char *)__builtin_thread_pointer() + __rseq_offset);
-	return __atomic_load_n(&area->cpu_id, __ATOMIC_RELAXED) + 1;
+	return kipc__load_relaxed(&area->cpu_id) + 1;
 }
 
 /* ---- what sleeping costs ---------------------------------------------------------------- */
@@ -81,14 +82,14 @@ struct echo {
 
 static void turn_wait(uint32_t *word, uint32_t seen)
 {
-	while (__atomic_load_n(word, __ATOMIC_ACQUIRE) == seen)
+	while (kipc__load_acquire(word) == seen) /* pairs with turn_give */
 		if (kipc__futex_wait(word, seen, KIPC__NEVER, PATIENCE_NS) == -ETIMEDOUT)
 			break;
 }
 
 static void turn_give(uint32_t *word)
 {
-	__atomic_fetch_add(word, 1, __ATOMIC_SEQ_CST);
+	kipc__fetch_add(word, 1);
 	kipc__futex_wake(word);
 }
 
