@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include "../harness.h"
 
-TestSuite(build, .init = harness_begin);
+TestSuite(build, .init = harness_begin, .fini = harness_end);
 
 /* A shell command must succeed; $build, $cc, $dir (fresh, removed afterwards) are set in it. */
 static void run(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -109,7 +109,7 @@ EACH_FORM(message_commit_of_something_else)
 	must_eq(kipc_reserve(c, m, 2, 0), 2);
 	memcpy(bad, m, sizeof(m));
 	must_eq(kipc_commit(c, bad, 3), -EINVAL);
-	bad[1].len = 200;
+	bad[1].len = 17;
 	must_eq(kipc_commit(c, bad, 2), -EINVAL);
 	memcpy(bad, m, sizeof(m));
 	bad[0].data = bad;

@@ -6,7 +6,7 @@
 #include "uri.h"
 #include "../harness.h"
 
-TestSuite(text, .init = harness_begin);
+TestSuite(text, .init = harness_begin, .fini = harness_end);
 
 static struct kipc__uri parse(const char *text)
 {
