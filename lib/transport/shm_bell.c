@@ -140,10 +140,10 @@ static void rearm(struct kipc__shm_chan *s, unsigned side)
 
 	drain(s, side);
 	latch_clear(s, side);
-	watch(s);
 	if (s->watch_ticks)
 		(void)!read(s->watch, &ticks, sizeof(ticks));
 	(void)kipc__shm_arm(c, side, kipc__ring_base_target(c, side), KIPC_ARMED_POLLED);
+	watch(s); /* armed first: a peer that comes after this look rings */
 	if (kipc__ring_base_ready(c, side) != 0 || kipc__ring_base_gone(c, side))
 		latch_set(s, side);
 }
@@ -153,8 +153,12 @@ void kipc__shm_idle(struct kipc__ring_chan *c, unsigned side)
 	struct kipc__shm_chan *s = (struct kipc__shm_chan *)c;
 	int64_t due = c->polled[side] ? 1 : TICK_NS / 2;
 
-	if (c->polled[side])
+	if (c->polled[side]) {
 		rearm(s, side);
+		/* A peer that came and died within one tick of the clock can not be watched any more. */
+		if (s->watch < 0)
+			due = 0;
+	}
 	if (kipc__now_coarse() - s->looked_at >= due)
 		kipc__shm_look(c);
 }
