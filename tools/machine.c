@@ -46,7 +46,8 @@ static void tell_module(char *text)
 			version[strcspn(version, "\n")] = '\0';
 		fclose(f);
 	}
-	tell(text, "%s%s", access("/sys/module/kipc", F_OK) ? "not loaded" : "loaded ", version);
+	tell(text, "%s%s%s", access("/sys/module/kipc", F_OK) ? "not loaded" : "loaded",
+	     *version ? ", version " : "", version);
 }
 
 static void tell_choice(char *text)

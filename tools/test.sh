@@ -97,9 +97,13 @@ flowing() {
 	head -c 300000 <&8 >/dev/null
 }
 
-# ended NAME STATUS PID: waits for it.
+# ended NAME STATUS PID: waits for it, but not for ever.
 ended() {
 	local status
+	if ! timeout 60 tail -s 0.02 -f --pid="$3" /dev/null; then
+		bad "$1: no end within 60 s"
+		kill -9 "$3"
+	fi
 	{ wait "$3"; } 2>/dev/null
 	status=$?
 	same "$1" "$2" "$status"
