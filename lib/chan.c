@@ -84,7 +84,11 @@ int kipc_chan_open(struct kipc_chan **out, const char *uri, unsigned flags,
 		return -EINVAL;
 	*out = NULL;
 	r = flags_check(flags, KNOWN_FLAGS);
-	return r < 0 ? r : open_checked(out, uri, flags, opts);
+	if (r == 0)
+		r = open_checked(out, uri, flags, opts);
+	if (r < 0)
+		*out = NULL;
+	return r;
 }
 
 /* What the second end of a pair is for when the first one was restricted. */
