@@ -41,12 +41,10 @@ static long kipc_dev_fetch(struct kipc_dev_call *call, const struct kipc_dev_row
 long kipc_dev_dispatch(const struct kipc_dev_row *rows, size_t nr_rows, struct file *file,
                        unsigned int cmd, unsigned long user)
 {
-	struct kipc_dev_call call; /* not cleared: fetching fills as much of it as replies send */
+	struct kipc_dev_call call = { .file = file, .user = (void __user *)user };
 	size_t i;
 	long rc;
 
-	call.file = file;
-	call.user = (void __user *)user;
 	for (i = 0; i < nr_rows; i++)
 		if (KIPC_IOC_KEY(cmd) == KIPC_IOC_KEY(rows[i].cmd))
 			break;

@@ -210,12 +210,10 @@ Test(death, a_free_end_dies_with_its_last_file)
 	copy = (int)must_sys(dup(fd[1]));
 	must_sys(close(fd[1]));
 	check_gone(&s, 0);
-	peer_give_fd(&courier, copy);
-	must_sys(close(copy));
-	check_gone(&s, 0); /* it is in the mail */
-	copy = peer_take_fd(&receiver);
-	peer_give_fd(&courier, copy);
-	must_sys(close(copy));
+	peer_give_fd(&courier, copy); /* which closes it here */
+	check_gone(&s, 0);            /* it is in the mail */
+	peer_give_fd(&courier, peer_take_fd(&receiver));
+	check_gone(&s, 0);
 	must_sys(close(mail[0]));
 	must_sys(close(mail[1])); /* never collected */
 	must_eq(side_wait(&s, DATA, 8, KIPC_FOREVER), -EPIPE);
@@ -352,7 +350,7 @@ Test(death, handover_is_none)
 	must_eq(w.result, -EPERM);
 	must_eq(side_bell(&other, DATA)->armed, 0);
 
-	peer_give_fd(&heir, fd[1]);
+	peer_give_fd(&heir, (int)must_sys(dup(fd[1])));
 	must_eq(side_wait(&s, DATA, 128, KIPC_FOREVER), 0);
 	peer_expect(&heir, 'm');
 	must_eq(s.status->ends[1].state, KIPC_END_LIVE);

@@ -124,9 +124,11 @@ Test(ioctl, the_size_in_the_number_does_not_matter)
 Test(ioctl, info_tells_limits_and_holdings)
 {
 	struct kipc_ioc_info before = { .size = sizeof(before) }, after = before;
-	int fd[2], control = uapi_control();
+	int held[2], fd[2], control = uapi_control();
 
+	uapi_pair(held);
 	must_eq(uapi_call(control, KIPC_IOC_INFO, &before), 0);
+	must(before.user_chans >= 1 && before.user_bytes >= 2 * RING_BYTES);
 	must_eq(before.abi, KIPC_DEV_ABI);
 	must_eq(before.page_bytes, sysconf(_SC_PAGESIZE));
 	must(before.nr_nodes >= 1);
