@@ -174,18 +174,19 @@ wrong_arguments() {
 
 # ---- bytes ------------------------------------------------------------------
 
-# through SCHEME FIRST BYTES LABEL [OPTION...]: both sides, both statuses, cmp.
+# through SCHEME FIRST BYTES LABEL [OPTION...]: both sides, which start in this
+# order but may meet in the other, so that both get the options.
 through() {
 	local scheme=$1 first=$2 bytes=$3 label=$4 address recv send
 	shift 4
 	address=$(uri "$scheme" "$label")
 	head -c "$bytes" /dev/urandom >"$dir/in"
 	if [ "$first" = recv ]; then
-		begin recv cat --recv "$address" >"$dir/copy" 2>"$dir/err.recv"
+		begin recv cat --recv "$@" "$address" >"$dir/copy" 2>"$dir/err.recv"
 		begin send cat --send "$@" "$address" <"$dir/in" 2>"$dir/err.send"
 	else
 		begin send cat --send "$@" "$address" <"$dir/in" 2>"$dir/err.send"
-		begin recv cat --recv "$address" >"$dir/copy" 2>"$dir/err.recv"
+		begin recv cat --recv "$@" "$address" >"$dir/copy" 2>"$dir/err.recv"
 	fi
 	ended "$scheme $label: send" 0 "$send"
 	ended "$scheme $label: recv" 0 "$recv"
