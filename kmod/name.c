@@ -108,6 +108,21 @@ static bool kipc_name_may_join(const struct kipc_name *name)
 	       ns_capable(ns, CAP_DAC_OVERRIDE);
 }
 
+/* Attaching and then leaving would end the channel, so who minds its geometry says so before. */
+static bool kipc_name_suits(const struct kipc_chan *chan, const struct kipc_ioc_attach *arg)
+{
+	const struct kipc_ring_geom *geom = chan->status->geom;
+	int r;
+
+	for (r = 0; r < KIPC_CHAN_RINGS; r++) {
+		if (arg->ring_bytes[r] && arg->ring_bytes[r] != geom[r].bytes)
+			return false;
+		if (arg->align[r] && arg->align[r] != geom[r].align)
+			return false;
+	}
+	return true;
+}
+
 static int kipc_name_judge(const struct kipc_name *name, const struct kipc_chan *chan,
                            const struct kipc_ioc_attach *arg)
 {
@@ -118,6 +133,8 @@ static int kipc_name_judge(const struct kipc_name *name, const struct kipc_chan 
 		return -EPERM;
 	if (arg->kind != chan->kind)
 		return -EINVAL;
+	if (!kipc_name_suits(chan, arg))
+		return -EEXIST;
 	return name->claimed ? -EBUSY : 0;
 }
 

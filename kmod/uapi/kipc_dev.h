@@ -61,7 +61,7 @@
  *   -E2BIG      a struct larger than known, with something in the unknown part
  *   -EFAULT     a pointer that cannot be read or written
  *   -ENOTTY     unknown call, or a call of the other kind of file
- *   -EEXIST     CREATE: the name is taken
+ *   -EEXIST     CREATE: the name is taken; ATTACH: its rings are not as asked for
  *   -ENOENT     ATTACH: no such name
  *   -EACCES     ATTACH: the mode refuses; mmap: above the role
  *   -EPERM      ATTACH: the creator is not expect_uid; a call on another process's live end
@@ -127,8 +127,10 @@ struct kipc_ioc_attach {
 	__u32 flags; /* KIPC_ATTACH_* */
 	__u32 expect_uid; /* with KIPC_ATTACH_EXPECT: refuse another creator (in the caller's namespace) */
 	char name[KIPC_NAME_MAX];
-	__s32 fd;  /* out */
-	__u32 end; /* out: which end it is */
+	__s32 fd;            /* out */
+	__u32 end;           /* out: which end it is */
+	__u64 ring_bytes[2]; /* not 0: refuse with -EEXIST when ring r has another size */
+	__u32 align[2];      /* not 0: or another alignment */
 };
 
 #define KIPC_ATTACH_EXPECT (1U << 0)

@@ -291,35 +291,48 @@ static int kmod_pair(struct kipc_chan *out[2], const struct kipc__config *cfg)
 	return r;
 }
 
-/* A name to an endpoint: create it or join it. *joined: it was there. */
-static int meet(int dev, const struct kipc__config *cfg, int *fd, bool *joined)
+/* Who joins is end 1; what it asks for explicitly is about the ring that it uses. */
+static void attach_fill(struct kipc_ioc_attach *att, const struct kipc__config *cfg)
 {
-	struct kipc_ioc_attach att = { .size = sizeof(att), .kind = KIPC_KIND_PAIR };
+	unsigned r = (cfg->flags & (KIPC_SEND | KIPC_RECV)) == KIPC_RECV ? 0 : 1;
+
+	*att = (struct kipc_ioc_attach){ .size = sizeof(*att), .kind = KIPC_KIND_PAIR };
+	strcpy(att->name, cfg->name);
+	if (cfg->given & KIPC__GIVEN_SIZE)
+		att->ring_bytes[r] = cfg->ring_bytes;
+	if (cfg->given & KIPC__GIVEN_ALIGN)
+		att->align[r] = cfg->align;
+}
+
+/* A name to an endpoint: create it or join it. */
+static int meet(int dev, const struct kipc__config *cfg, int *fd)
+{
+	struct kipc_ioc_attach att;
 	struct kipc_ioc_create req;
 	int r;
 
-	strcpy(att.name, cfg->name);
+	attach_fill(&att, cfg);
 	do {
-		*joined = false;
 		if (cfg->flags & KIPC_CREATE) {
 			create_fill(&req, cfg);
 			r = call(dev, KIPC_IOC_CREATE, &req);
 			*fd = req.fd[0];
 			if (r != -EEXIST || (cfg->flags & KIPC_EXCL))
-				return r;
+				return explain(r);
 		}
-		*joined = true;
 		r = call(dev, KIPC_IOC_ATTACH, &att);
 		*fd = att.fd;
 		/* It went between the two calls: then it can be created after all. */
 	} while (r == -ENOENT && (cfg->flags & KIPC_CREATE));
+	explain(r);
+	if (r == -EEXIST)
+		kipc__why_set("it exists with another size or alignment than asked for");
 	return r;
 }
 
 static int kmod_open(struct kipc_chan **out, const struct kipc__config *cfg)
 {
-	struct kmod_chan *k;
-	bool joined;
+	struct kipc_chan *c;
 	int dev, fd;
 	int r = kipc__region_name_check(cfg->name);
 
@@ -331,18 +344,17 @@ static int kmod_open(struct kipc_chan **out, const struct kipc__config *cfg)
 	dev = device_open();
 	if (dev < 0)
 		return dev;
-	r = explain(meet(dev, cfg, &fd, &joined));
+	r = meet(dev, cfg, &fd);
 	kipc__fd_close(dev);
 	if (r == 0)
-		r = handle_make(out, fd, cfg);
+		r = handle_make(&c, fd, cfg);
 	if (r < 0)
 		return r;
-	k = kmod_of((struct kipc__ring_chan *)*out);
-	r = kmod_attach(&k->ring);
-	if (r == 0 && joined)
-		r = kipc__ring_base_agree(&k->ring, cfg);
+	r = kmod_attach((struct kipc__ring_chan *)c);
 	if (r < 0)
-		kmod_close(*out, k->ring.status != NULL);
+		kmod_close(c, false);
+	else
+		*out = c;
 	return r;
 }
 

@@ -142,7 +142,9 @@ Test(layout, device_structs)
 	at(kipc_ioc_create, node, 56);
 	at(kipc_ioc_create, name, 64);
 	at(kipc_ioc_create, fd, 128);
-	must_eq(sizeof(struct kipc_ioc_attach), 88);
+	must_eq(sizeof(struct kipc_ioc_attach), 112);
+	at(kipc_ioc_attach, ring_bytes, 88);
+	at(kipc_ioc_attach, align, 104);
 	at(kipc_ioc_attach, name, 16);
 	at(kipc_ioc_attach, fd, 80);
 	at(kipc_ioc_attach, end, 84);

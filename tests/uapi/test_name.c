@@ -305,6 +305,27 @@ Test(name, whoever_expects_a_creator_is_not_fooled_by_another)
 	peer_end(&squatter);
 }
 
+/* Who minds the geometry is refused before he has an end, and the channel lives on. */
+Test(name, attach_asks_for_a_geometry)
+{
+	int control = uapi_control();
+	const char *name = harness_name();
+	struct kipc_ioc_attach a;
+
+	must_ok(create_named(control, name, 0600));
+	for (int r = 0; r < 2; r++) {
+		a = attach_arg(name);
+		a.ring_bytes[r] = RING_BYTES * 2;
+		must_eq(uapi_call(control, KIPC_IOC_ATTACH, &a), -EEXIST);
+		a = attach_arg(name);
+		a.align[r] = 4096;
+		must_eq(uapi_call(control, KIPC_IOC_ATTACH, &a), -EEXIST);
+	}
+	a = attach_arg(name);
+	a.ring_bytes[0] = a.ring_bytes[1] = RING_BYTES;
+	must_ok(uapi_call(control, KIPC_IOC_ATTACH, &a));
+}
+
 /* ---- namespaces ------------------------------------------------------------------------- */
 
 static void live_elsewhere(struct peer *me, void *arg)
