@@ -136,7 +136,7 @@ static void sleep_often(struct peer *me, void *arg)
 /* Each message comes only after the receiver sleeps. */
 static void wake_sleeper(const struct form *f, unsigned wait, int verb)
 {
-	struct sleeper s = { .wait = wait, .verb = verb, .rounds = harness_rounds(25) };
+	struct sleeper s = { .wait = wait, .verb = verb, .rounds = 5 + harness_rounds(20) };
 	struct kipc_chan *c;
 	struct peer peer;
 
