@@ -43,6 +43,7 @@ $(BUILD)/tests/vm-list: tests/tests.mk
 	@mkdir -p $(@D)
 	$(Q)printf '%s\n' 'uapi $(BUILD)/tests/uapi' \
 		'conformance env KIPC_TEST_SCALE=0.1 KIPC_TEST_TRANSPORTS=kmod $(BUILD)/tests/conformance' \
+		'tools env BUILD=$(BUILD) tools/test.sh kmod' \
 		>$@
 
 VM_TESTS += $(BUILD)/tests/uapi $(BUILD)/tests/conformance $(TESTS_ROUNDTRIP) $(BUILD)/tests/vm-list

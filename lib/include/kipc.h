@@ -224,9 +224,12 @@ KIPC_API int kipc_recv_n(struct kipc_chan *c, struct kipc_msg *m, unsigned n, in
 
 #define KIPC_IN  (1u << 0) /* peek will not block */
 #define KIPC_OUT (1u << 1) /* the reserve or send that last did not fit will not block */
-#define KIPC_HUP (1u << 2) /* the peer is gone (always reported, never asked for) */
+#define KIPC_HUP \
+	(1u << 2) /* of a direction asked for: it is over (gone peer, shutdown); never asked for */
 
-/* Wait for any of events. Returns those that are true, at least one; -EAGAIN/-ETIMEDOUT when none. */
+/* Wait for any of events (KIPC_IN, KIPC_OUT or both). Returns those that are true, at least one, and
+ * KIPC_HUP beside them where the verb would return -EPIPE. -EAGAIN, -ETIMEDOUT: none is.
+ */
 KIPC_API int kipc_wait(struct kipc_chan *c, unsigned events, int64_t timeout);
 
 /*
