@@ -58,6 +58,7 @@ keep=yes
 if [ -z "$out" ]; then
 	keep=
 	out=$(mktemp -d "$top/build/vm/run.XXXXXX")
+	trap 'rm -rf "$out"' EXIT
 fi
 mkdir -p "$out"
 out=$(cd "$out" && pwd)
@@ -158,5 +159,4 @@ elif [ "$status" = 0 ] && [ ! -s "$out/dmesg" ]; then
 	show_end 'it left no kernel log'
 	status=125
 fi
-[ -n "$keep" ] || rm -rf "$out"
 exit "$status"
