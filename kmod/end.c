@@ -4,9 +4,12 @@
  */
 #include <linux/compat.h>
 #include <linux/fs.h>
+#include <linux/ktime.h>
 #include <linux/module.h>
+#include <linux/overflow.h>
 #include <linux/pid_namespace.h>
 #include <linux/seq_file.h>
+#include <linux/time_namespace.h>
 #include <linux/uidgid.h>
 
 #include "chan.h"
@@ -64,6 +67,20 @@ static struct kipc_bell *kipc_end_wake_bell(const struct kipc_end *end,
 	return NULL;
 }
 
+/* The caller's CLOCK_MONOTONIC may be shifted by its time namespace; the kernel's is not. */
+static s64 kipc_end_host_time(s64 deadline)
+{
+	struct timespec64 shift = { 0 };
+	s64 host;
+
+	if (deadline == KIPC_FOREVER)
+		return deadline;
+	timens_add_monotonic(&shift);
+	if (check_sub_overflow(deadline, timespec64_to_ns(&shift), &host))
+		return KTIME_MAX;
+	return max_t(s64, host, 0);
+}
+
 static long kipc_end_wait(struct kipc_dev_call *call)
 {
 	const struct kipc_ioc_wait *arg = &call->arg.wait;
@@ -74,7 +91,7 @@ static long kipc_end_wait(struct kipc_dev_call *call)
 	if (!bell)
 		return -EINVAL;
 	rc = kipc_chan_check_owner(end);
-	return rc ?: kipc_wake_wait(bell, arg->position, arg->deadline);
+	return rc ?: kipc_wake_wait(bell, arg->position, kipc_end_host_time(arg->deadline));
 }
 
 static long kipc_end_wake(struct kipc_dev_call *call)

@@ -32,8 +32,11 @@
  *
  * Death sets bell.gone for both directions, ends[e].state, and wakes everybody: waiters, pollers,
  * SIGIO. Copies of the file in forked children cannot hide it. A second mmap of a live end's CTRL
- * by another process is -EBUSY; by the same process it is granted. Only the owner may WAIT, XCHG,
- * WAKE and SHUTDOWN a live end; other holders of the file get -EPERM.
+ * by another process is -EBUSY, and so is a writable one of its DATA; by the same process they are
+ * granted. Only the owner may WAIT, XCHG, WAKE, SHUTDOWN and HANDOVER a live end; other holders of
+ * the file get -EPERM. A free end has no owner: whoever holds it may SHUTDOWN and HANDOVER (which
+ * does nothing), the others are -EPERM. A dead end is -EPIPE for all of them and for writable
+ * mappings; it may still be looked at.
  *
  * MAPPING. Offsets come from the STATUS area, which lies at 0. Lengths must be those of the whole
  * area (DATA: twice geom.bytes, mirrored). MAP_SHARED only.
@@ -64,12 +67,13 @@
  *   -EEXIST     CREATE: the name is taken; ATTACH: its rings are not as asked for
  *   -ENOENT     ATTACH: no such name
  *   -EACCES     ATTACH: the mode refuses; mmap: above the role
- *   -EPERM      ATTACH: the creator is not expect_uid; a call on another process's live end
+ *   -EPERM      ATTACH: the creator is not expect_uid; a call on an end that is not the caller's
  *   -EBUSY      ATTACH: all ends are taken; mmap: the end has an owner
  *   -ENOSPC     the user's limit on bytes or channels
  *   -ENOMEM     no memory, or the cgroup's limit
  *   -EMFILE     no free descriptor
- *   -EPIPE      the other side of this direction is gone and the position was not reached
+ *   -EPIPE      the other side of this direction is gone and the position was not reached; this end is
+ *               dead or shut
  *   -ETIMEDOUT  the deadline passed
  *   -EINTR      a signal (restarted by the kernel where SA_RESTART says so; deadlines are absolute)
  *

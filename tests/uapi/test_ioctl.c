@@ -261,30 +261,6 @@ Test(ioctl, create_gives_the_smallest_and_the_largest_alignment)
 	must_eq(uapi_call(control, KIPC_IOC_CREATE, &c), 0);
 }
 
-Test(ioctl, create_honours_every_node_that_there_is)
-{
-	struct kipc_ioc_info info = { .size = sizeof(info) };
-	int control = uapi_control(), given = 0;
-
-	must_eq(uapi_call(control, KIPC_IOC_INFO, &info), 0);
-	for (unsigned n = 0; n < info.nr_nodes; n++) {
-		struct kipc_ioc_create c = uapi_create(RING_BYTES);
-		struct side s;
-		int rc;
-
-		c.node[1] = (int32_t)n;
-		rc = uapi_call(control, KIPC_IOC_CREATE, &c);
-		must(rc == 0 || rc == -EINVAL); /* a node without memory, or not ours */
-		if (rc)
-			continue;
-		given++;
-		side_map(&s, c.fd[0]);
-		must_eq(s.status->geom[0].node, KIPC_NODE_ANY);
-		must_eq(s.status->geom[1].node, n);
-	}
-	must(given >= 1);
-}
-
 Test(ioctl, create_without_descriptors_left_leaves_nothing)
 {
 	struct kipc_ioc_create c = uapi_create(RING_BYTES);
@@ -323,90 +299,26 @@ Test(ioctl, create_that_cannot_answer_leaves_nothing)
 	must_eq(after.user_chans, before.user_chans);
 }
 
-/* ---- limits ----------------------------------------------------------------------------- */
+/* ---- arguments of endpoint calls -------------------------------------------------------- */
 
-static unsigned long parameter(const char *name, unsigned long value)
+Test(ioctl, fdinfo_tells_which_end_it_is)
 {
-	char path[128];
-	unsigned long old;
+	char path[64], line[128];
+	unsigned seen = 0;
+	struct side s;
+	int fd[2];
 	FILE *f;
 
-	snprintf(path, sizeof(path), "/sys/module/kipc/parameters/%s", name);
-	f = fopen(path, "r+");
-	if (!f)
-		harness_skip("root", "%s: %s", path, strerror(errno));
-	must_eq(fscanf(f, "%lu", &old), 1);
-	rewind(f);
-	must(fprintf(f, "%lu\n", value) > 0);
-	must_eq(fclose(f), 0);
-	return old;
+	uapi_pair(fd);
+	side_map(&s, fd[1]);
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd[1]);
+	f = fopen(path, "r");
+	must(f);
+	while (fgets(line, sizeof(line), f))
+		seen += !strcmp(line, "kipc-end:\t1\n") || !strcmp(line, "kipc-state:\t1\n");
+	fclose(f);
+	must_eq(seen, 2);
 }
-
-static int create_and_close(int control, uint64_t bytes)
-{
-	struct kipc_ioc_create c = uapi_create(bytes);
-	int rc = uapi_call(control, KIPC_IOC_CREATE, &c);
-
-	if (rc)
-		return rc;
-	must_sys(close(c.fd[0]));
-	must_sys(close(c.fd[1]));
-	return 0;
-}
-
-/* A user of its own, so that nobody else's channels count. */
-static void stay_below_limits(struct peer *me, void *arg)
-{
-	struct kipc_ioc_create first = uapi_create(RING_BYTES), second = first;
-	int control = *(int *)arg;
-
-	become_user(54321, 54321);
-	must_eq(create_and_close(control, RING_BYTES), 0);
-	peer_tell(me, 'r');
-	peer_expect(me, 'r'); /* rings up to RING_BYTES */
-	must_eq(create_and_close(control, RING_BYTES), 0);
-	must_eq(create_and_close(control, 2 * RING_BYTES), -ENOSPC);
-	peer_tell(me, 'b');
-	peer_expect(me, 'b'); /* one channel's worth of bytes */
-	must_eq(uapi_call(control, KIPC_IOC_CREATE, &first), 0);
-	must_eq(uapi_call(control, KIPC_IOC_CREATE, &second), -ENOSPC);
-	must_sys(close(first.fd[0]));
-	must_eq(uapi_call(control, KIPC_IOC_CREATE, &second), -ENOSPC);
-	must_sys(close(first.fd[1]));
-	must_eq(uapi_call(control, KIPC_IOC_CREATE, &second), 0);
-	peer_tell(me, 'c');
-	peer_expect(me, 'c'); /* one channel, of any size */
-	must_eq(create_and_close(control, 4096), -ENOSPC);
-	must_sys(close(second.fd[0]));
-	must_sys(close(second.fd[1]));
-	must_eq(create_and_close(control, 2 * RING_BYTES), 0);
-}
-
-Test(ioctl, limits_of_a_user_hold_and_are_given_back)
-{
-	int control = uapi_control();
-	unsigned long ring, bytes, chans;
-	struct peer p;
-
-	if (geteuid() != 0)
-		harness_skip("root", "limits are changed by root");
-	peer_start(&p, stay_below_limits, &control);
-	peer_expect(&p, 'r');
-	ring = parameter("max_ring_bytes", RING_BYTES);
-	peer_tell(&p, 'r');
-	peer_expect(&p, 'b');
-	parameter("max_ring_bytes", ring);
-	bytes = parameter("max_user_bytes", 3 * RING_BYTES);
-	peer_tell(&p, 'b');
-	peer_expect(&p, 'c');
-	parameter("max_user_bytes", bytes);
-	chans = parameter("max_user_chans", 1);
-	peer_tell(&p, 'c');
-	peer_end(&p);
-	parameter("max_user_chans", chans);
-}
-
-/* ---- arguments of endpoint calls -------------------------------------------------------- */
 
 Test(ioctl, wait_and_wake_refuse_what_is_malformed)
 {

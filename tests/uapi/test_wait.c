@@ -4,7 +4,9 @@
  */
 #include <criterion/criterion.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <unistd.h>
 #include "uapi.h"
 
@@ -83,6 +85,38 @@ Test(wait, deadlines_are_absolute)
 		must(harness_now() >= until);
 		must_eq(side_bell(&b.s[0], which)->armed, 0);
 	}
+}
+
+static void wait_elsewhen(struct peer *me, void *arg)
+{
+	struct side s;
+	int64_t until;
+
+	side_map(&s, *(int *)arg);
+	until = harness_now() + 20 * MSEC;
+	must(until > 1000000 * SEC);
+	must_eq(side_wait(&s, DATA, 8, harness_now() - 1), -ETIMEDOUT);
+	must_eq(side_wait(&s, DATA, 8, until), -ETIMEDOUT);
+	must(harness_now() >= until);
+	must_eq(side_wait(&s, DATA, 8, 0), -ETIMEDOUT);
+	peer_tell(me, 'd');
+}
+
+/* As a container may that was moved from another machine. */
+Test(wait, deadlines_are_of_the_callers_clock)
+{
+	struct peer p;
+	FILE *shift;
+	int fd[2];
+
+	if (geteuid() != 0 || unshare(CLONE_NEWTIME) < 0)
+		harness_skip("root", "a time namespace is made by root, where the kernel has them");
+	shift = fopen("/proc/self/timens_offsets", "w");
+	must(shift && fprintf(shift, "monotonic 1000000 0\n") > 0 && fclose(shift) == 0);
+	uapi_pair(fd);
+	peer_start(&p, wait_elsewhen, &fd[0]);
+	peer_expect(&p, 'd');
+	peer_end(&p);
 }
 
 Test(wait, sleeps_until_it_is_woken)
@@ -274,6 +308,68 @@ Test(wait, xchg_rings_even_when_it_need_not_sleep)
 	must_eq(sleeper_end(&t), 0);
 	must_eq(side_xchg(&b.s[0], 16, KIPC_HINT_NONE, 0), -ETIMEDOUT);
 	must_eq(side_bell(&b.s[0], DATA)->armed, 0);
+}
+
+struct placed {
+	struct side *side;
+	unsigned rounds;
+	unsigned here; /* how often it woke on CPU 0 */
+};
+
+static void pin(unsigned first, unsigned last)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	for (unsigned cpu = first; cpu <= last; cpu++)
+		CPU_SET(cpu, &set);
+	must_sys(sched_setaffinity(0, sizeof(set), &set));
+}
+
+static void *answer_anywhere(void *arg)
+{
+	struct placed *p = arg;
+
+	for (uint64_t i = 1; i <= p->rounds; i++) {
+		pin(1, 1); /* slept there last, */
+		pin(0, 1); /* may wake anywhere */
+		must_eq(side_wait(p->side, DATA, i, KIPC_FOREVER), 0);
+		p->here += sched_getcpu() == 0;
+		side_move(p->side, DATA, i);
+		must_eq(side_wake(p->side, DATA), 0);
+	}
+	return NULL;
+}
+
+static unsigned woken_here(unsigned hint, unsigned rounds)
+{
+	struct placed p = { .rounds = rounds };
+	pthread_t thread;
+	struct both b;
+
+	both_map(&b, 0, 0);
+	p.side = &b.s[1];
+	pin(0, 0);
+	must_eq(pthread_create(&thread, NULL, answer_anywhere, &p), 0);
+	for (uint64_t i = 1; i <= rounds; i++) {
+		await_armed(side_bell(&b.s[1], DATA), KIPC_ARMED_PARKED);
+		side_move(&b.s[0], DATA, i);
+		must_eq(side_xchg(&b.s[0], i, hint, KIPC_FOREVER), 0);
+	}
+	must_eq(pthread_join(thread, NULL), 0);
+	return p.here;
+}
+
+Test(wait, a_hint_brings_the_wakee_to_the_wakers_cpu)
+{
+	struct kipc_ioc_info info = { .size = sizeof(info) };
+	const unsigned rounds = 60;
+	int control = uapi_control();
+
+	must_eq(uapi_call(control, KIPC_IOC_INFO, &info), 0);
+	if (!(info.features & KIPC_FEAT_SAME_CPU) || sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		harness_skip("same-cpu", "before Linux 6.6, or only one CPU");
+	must(woken_here(KIPC_HINT_SAME_CPU, rounds) > rounds / 2);
 }
 
 /* ---- who may ---------------------------------------------------------------------------- */
