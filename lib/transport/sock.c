@@ -295,7 +295,7 @@ static void sock_probe(struct kipc__verdict *v)
 		kipc__fd_close(fd);
 		return;
 	}
-	v->status = -ENODEV;
+	v->status = errno == EMFILE || errno == ENFILE ? -errno : -ENODEV;
 	snprintf(v->why, sizeof(v->why), "no unix sockets of type SOCK_SEQPACKET: %s",
 	         strerrordesc_np(errno));
 	snprintf(v->cure, sizeof(v->cure), "allow unix sockets in this sandbox or kernel");
