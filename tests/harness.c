@@ -29,6 +29,20 @@ static const char *explain_errno(int err)
 
 const char *(*harness_explain)(int err) = explain_errno;
 
+static int remove_entry(const char *path, const struct stat *st, int flag, struct FTW *ftw)
+{
+	(void)st;
+	(void)flag;
+	(void)ftw;
+	return remove(path);
+}
+
+static void remove_dir(void)
+{
+	if (own_dir && getpid() == test_pid)
+		nftw(own_dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+}
+
 /* Only the main thread of the test may leave through Criterion; all others end their process. */
 void harness_fail(const char *file, int line, const char *fmt, ...)
 {
@@ -40,6 +54,7 @@ void harness_fail(const char *file, int line, const char *fmt, ...)
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	base = base ? base + 1 : file;
+	remove_dir();
 	if (getpid() == test_pid && gettid() == test_pid)
 		criterion_test_die("%s:%d: %s", base, line, text);
 	fprintf(stderr, "%s %d: %s:%d: %s\n", getpid() == test_pid ? "thread" : "peer", gettid(),
@@ -177,20 +192,6 @@ const char *harness_name(void)
 
 	snprintf(name, sizeof(name), "kt-%d-%u", getpid(), count++);
 	return name;
-}
-
-static int remove_entry(const char *path, const struct stat *st, int flag, struct FTW *ftw)
-{
-	(void)st;
-	(void)flag;
-	(void)ftw;
-	return remove(path);
-}
-
-static void remove_dir(void)
-{
-	if (getpid() == test_pid)
-		nftw(own_dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 }
 
 const char *harness_dir(void)

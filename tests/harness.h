@@ -73,7 +73,7 @@ void harness_skip(const char *what, const char *fmt, ...)
 const char *harness_name(void);
 
 /* A fresh directory below /tmp that everybody may enter; removed with its content at the end of the
- * test, when all goes well.
+ * test.
  */
 const char *harness_dir(void);
 

@@ -98,6 +98,29 @@ EACH_NAMED(name_is_free_when_one_end_closes)
 	}
 }
 
+static int open_long(const struct form *f, size_t len)
+{
+	struct kipc_chan *c = NULL;
+	char uri[URI_MAX];
+	int r;
+
+	snprintf(uri, sizeof(uri), "%s://%s%0*d", f->scheme, harness_name(), 64, 0);
+	uri[strlen(f->scheme) + 3 + len] = 0;
+	r = kipc_chan_open(&c, uri, KIPC_PAIR | KIPC_CREATE, NULL);
+	must(r == 0 || *kipc_why());
+	kipc_chan_close(c);
+	return r;
+}
+
+/* 63 bytes over rings; a path has other limits, and its own test. */
+EACH_NAMED(name_length)
+{
+	if (!form_can(f, KIPC_CAP_ZEROCOPY))
+		return;
+	must_eq(open_long(f, 63), 0);
+	must_eq(open_long(f, 64), -ENAMETOOLONG);
+}
+
 /* A creator that leaves before anybody came takes the name along. */
 EACH_NAMED(name_goes_with_a_lonely_creator)
 {

@@ -106,6 +106,31 @@ EACH_FORM(poll_while_peeked)
 	close(ep);
 }
 
+/* Nor does one go unseen that was too long for the buffers it was to go to. */
+EACH_FORM(poll_while_it_does_not_fit)
+{
+	struct kipc_msg m[2];
+	uint8_t buf[10];
+	struct duo d;
+	int ep;
+
+	duo_both(&d, f, "size=4K");
+	ep = epoll_on(d.end[1], KIPC_IN);
+	for (int round = 0; round < 3; round++) {
+		must_eq(send_one(d.end[0], 10, 1, 0, 0), 0);
+		must_eq(send_one(d.end[0], 300, 1, 1, 0), 0);
+		m[0] = m[1] = (struct kipc_msg){ .data = buf, .len = sizeof(buf) };
+		must_eq(kipc_recv_n(d.end[1], m, 2, 0), 1);
+		must_eq(ready(ep, 1000), KIPC_IN);
+		must_eq(kipc_recv(d.end[1], buf, sizeof(buf), 0), -EMSGSIZE);
+		must_eq(ready(ep, 1000), KIPC_IN);
+		recv_one(d.end[1], 300, 1, 1);
+		must_become_quiet(ep, d.end[1], KIPC_IN);
+	}
+	duo_close(&d);
+	close(ep);
+}
+
 EACH_FORM(poll_level_of_room)
 {
 	struct duo d;

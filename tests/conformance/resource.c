@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT
+/* What a channel takes it gives back, also when it could not be had. */
+#include <dirent.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include "form.h"
+
+static unsigned count_lines(const char *path)
+{
+	FILE *file = fopen(path, "re");
+	unsigned n = 0;
+	int byte;
+
+	must(file);
+	while ((byte = getc(file)) != EOF)
+		n += byte == '\n';
+	fclose(file);
+	return n;
+}
+
+static unsigned count_fds(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	unsigned n = 0;
+
+	must(dir);
+	while (readdir(dir))
+		n++;
+	closedir(dir);
+	return n;
+}
+
+static void use_everything(struct duo *d)
+{
+	must_eq(send_one(d->end[0], 100, 1, 0, 0), 0);
+	recv_one(d->end[1], 100, 1, 0);
+	must_ok(kipc_chan_fd(d->end[0], KIPC_OUT));
+	must_ok(kipc_chan_fd(d->end[1], KIPC_IN));
+	must_eq(send_one(d->end[0], 100, 1, 1, 0), 0);
+	recv_one(d->end[1], 100, 1, 1);
+	must_eq(kipc_recv(d->end[1], NULL, 0, MSEC), -ETIMEDOUT);
+}
+
+/* The first round may leave what the library keeps for good. */
+EACH_FORM(resource_close_gives_all_back)
+{
+	unsigned fds = 0, maps = 0;
+	struct duo d;
+
+	for (unsigned i = 0; i < 20; i++) {
+		duo_both(&d, f, "size=64K");
+		use_everything(&d);
+		duo_close(&d);
+		if (i == 2) {
+			fds = count_fds();
+			maps = count_lines("/proc/self/maps");
+		}
+	}
+	must_eq(count_fds(), fds);
+	must(count_lines("/proc/self/maps") <= maps + 2);
+}
+
+EACH_FORM(resource_fresh_ends_give_all_back)
+{
+	struct duo d;
+	unsigned fds;
+
+	duo_make(&d, f, "");
+	duo_close(&d);
+	fds = count_fds();
+	for (int i = 0; i < 20; i++) {
+		duo_make(&d, f, "");
+		duo_close(&d);
+	}
+	must_eq(count_fds(), fds);
+}
+
+static int try_both(const struct form *f, const char *uri)
+{
+	struct kipc_chan *c[2] = { NULL, NULL };
+	int r;
+
+	if (f->named) {
+		r = kipc_chan_open(&c[0], uri, KIPC_PAIR | KIPC_CREATE, NULL);
+		if (r == 0)
+			r = kipc_chan_open(&c[1], uri, KIPC_PAIR, NULL);
+	} else {
+		r = kipc_chan_pair(c, uri, KIPC_PAIR, NULL);
+	}
+	if (r == 0)
+		r = kipc_send(c[0], uri, 5, 0);
+	if (r == 0)
+		r = kipc_chan_fd(c[1], KIPC_IN);
+	kipc_chan_close(c[0]);
+	kipc_chan_close(c[1]);
+	return r;
+}
+
+/* One more descriptor is allowed each time: whichever of them is the missing one, the call says so
+ * and keeps none of the others.
+ */
+EACH_FORM(resource_no_descriptor_left)
+{
+	struct rlimit limit;
+	unsigned before, n;
+	char uri[URI_MAX];
+	int r = -1;
+
+	form_uri(f, "", uri, sizeof(uri));
+	must_ok(try_both(f, uri));
+	before = count_fds();
+	must_sys(getrlimit(RLIMIT_NOFILE, &limit));
+	for (n = 3; n < 100 && r < 0; n++) {
+		limit.rlim_cur = n;
+		must_sys(setrlimit(RLIMIT_NOFILE, &limit));
+		r = try_both(f, uri);
+		must(r >= 0 || r == -EMFILE);
+		limit.rlim_cur = limit.rlim_max;
+		must_sys(setrlimit(RLIMIT_NOFILE, &limit));
+		must_eq(count_fds(), before);
+	}
+	must_ok(r);
+}
+
+/* A full /dev/shm is an error of the open, not a SIGBUS later. */
+Test(shm_named, resource_no_room, .init = harness_begin, .fini = harness_end)
+{
+	struct kipc_chan *c = NULL;
+	char uri[URI_MAX];
+
+	if (geteuid() != 0 || unshare(CLONE_NEWNS) < 0)
+		harness_skip("root", "a small /dev/shm is made by root");
+	must_sys(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
+	must_sys(mount("tmpfs", "/dev/shm", "tmpfs", 0, "mode=1777,size=1M"));
+	form_uri(&shm_named, "size=8M", uri, sizeof(uri));
+	must_eq(kipc_chan_open(&c, uri, KIPC_PAIR | KIPC_CREATE, NULL), -ENOSPC);
+	must(*kipc_why());
+	form_uri(&shm_named, "size=64K", uri, sizeof(uri));
+	must_eq(kipc_chan_open(&c, uri, KIPC_PAIR | KIPC_CREATE, NULL), 0);
+	kipc_chan_close(c);
+}
