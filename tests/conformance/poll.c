@@ -180,6 +180,31 @@ EACH_FORM(poll_hang_up)
 	close(out);
 }
 
+/* A polite end of one direction is told to a poller as well, at once and not at some re-check. */
+EACH_FORM(poll_shutdown)
+{
+	struct duo d;
+	int in, out;
+
+	duo_both(&d, f, "size=4K");
+	in = epoll_on(d.end[0], KIPC_IN);
+	out = epoll_on(d.end[0], KIPC_OUT);
+	must_eq(send_one(d.end[1], 10, 1, 0, 0), 0);
+	recv_one(d.end[0], 10, 1, 0);
+	fill_up(d.end[0], 1000, 1);
+	must_become_quiet(in, d.end[0], KIPC_IN);
+	must_become_quiet(out, d.end[0], KIPC_OUT);
+	must_eq(kipc_shutdown(d.end[1], KIPC_OUT), 0);
+	must_eq(ready(in, -1), KIPC_IN);
+	must_eq(kipc_recv(d.end[0], &d, sizeof(d), 0), -EPIPE);
+	must_eq(kipc_shutdown(d.end[1], KIPC_IN), 0);
+	must_eq(ready(out, -1), KIPC_OUT);
+	must_eq(send_one(d.end[0], 1000, 1, 0, 0), -EPIPE);
+	duo_close(&d);
+	close(in);
+	close(out);
+}
+
 /* ---- two processes ---------------------------------------------------------------------- */
 
 #define LEN_OF(i) ((i) % 700)
