@@ -121,8 +121,10 @@ int kipc_chan_pair(struct kipc_chan *out[2], const char *text, unsigned flags,
 	}
 	if (r == 0)
 		r = t->pair(out, &uri.cfg);
-	if (r < 0)
+	if (r < 0) {
+		out[0] = out[1] = NULL;
 		return r;
+	}
 	grant(out[0], flags, 0);
 	grant(out[1], other_flags(flags), 0);
 	return 0;

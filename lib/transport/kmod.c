@@ -88,21 +88,6 @@ static void kmod_probe(struct kipc__verdict *v)
 
 static const struct kipc__ring_back kmod_back;
 
-/* Takes the descriptor over, also in failure. */
-static int handle_make(struct kipc_chan **out, int fd, const struct kipc__config *cfg)
-{
-	struct kmod_chan *k = aligned_alloc(64, (sizeof(*k) + 63) & ~(size_t)63);
-
-	if (!k) {
-		kipc__fd_close(fd);
-		return -ENOMEM;
-	}
-	*k = (struct kmod_chan){ .fd = fd, .epoll = -1 };
-	kipc__ring_base_init(&k->ring, &kipc__transport_kmod, &kmod_back, cfg);
-	*out = &k->ring.base;
-	return 0;
-}
-
 static void handle_free(struct kmod_chan *k)
 {
 	kipc__fd_close(k->epoll);
@@ -172,14 +157,23 @@ static int kmod_attach(struct kipc__ring_chan *c)
 	return r;
 }
 
-/* A fresh end knows its geometry before it is mapped for good. */
-static int learn_fresh(struct kipc_chan *c)
+/* A fresh handle, which knows its geometry already. Takes the descriptor over in success only. */
+static int handle_make(struct kipc_chan **out, int fd, const struct kipc__config *cfg)
 {
-	struct kipc__ring_chan *ring = (struct kipc__ring_chan *)c;
-	int r = learn(ring);
+	struct kmod_chan *k = aligned_alloc(64, (sizeof(*k) + 63) & ~(size_t)63);
+	int r;
 
-	kipc__unmap(ring->status, ring->status_bytes);
-	ring->status = NULL;
+	if (!k)
+		return -ENOMEM;
+	*k = (struct kmod_chan){ .fd = fd, .epoll = -1 };
+	kipc__ring_base_init(&k->ring, &kipc__transport_kmod, &kmod_back, cfg);
+	r = learn(&k->ring);
+	kipc__unmap(k->ring.status, k->ring.status_bytes);
+	k->ring.status = NULL;
+	if (r < 0)
+		free(k);
+	else
+		*out = &k->ring.base;
 	return r;
 }
 
@@ -262,7 +256,7 @@ static int kmod_pair(struct kipc_chan *out[2], const struct kipc__config *cfg)
 {
 	struct kipc_ioc_create req;
 	int dev = device_open();
-	int r;
+	int r, i;
 
 	if (dev < 0)
 		return dev;
@@ -271,23 +265,15 @@ static int kmod_pair(struct kipc_chan *out[2], const struct kipc__config *cfg)
 	kipc__fd_close(dev);
 	if (r < 0)
 		return r;
-	r = handle_make(&out[0], req.fd[0], cfg);
-	if (r < 0) {
-		kipc__fd_close(req.fd[1]);
-		return r;
-	}
-	r = handle_make(&out[1], req.fd[1], cfg);
-	if (r < 0) {
-		kmod_close(out[0], false);
-		return r;
-	}
-	r = learn_fresh(out[0]);
+	for (i = 0; i < 2 && r == 0; i++)
+		r = handle_make(&out[i], req.fd[i], cfg);
 	if (r == 0)
-		r = learn_fresh(out[1]);
-	if (r < 0) {
+		return 0;
+	if (i == 2)
 		kmod_close(out[0], false);
-		kmod_close(out[1], false);
-	}
+	else
+		kipc__fd_close(req.fd[0]);
+	kipc__fd_close(req.fd[1]);
 	return r;
 }
 
@@ -346,10 +332,13 @@ static int kmod_open(struct kipc_chan **out, const struct kipc__config *cfg)
 		return dev;
 	r = meet(dev, cfg, &fd);
 	kipc__fd_close(dev);
-	if (r == 0)
-		r = handle_make(&c, fd, cfg);
 	if (r < 0)
 		return r;
+	r = handle_make(&c, fd, cfg);
+	if (r < 0) {
+		kipc__fd_close(fd);
+		return r;
+	}
 	r = kmod_attach((struct kipc__ring_chan *)c);
 	if (r < 0)
 		kmod_close(c, false);
@@ -361,19 +350,10 @@ static int kmod_open(struct kipc_chan **out, const struct kipc__config *cfg)
 static int kmod_from_fd(struct kipc_chan **out, int fd, const struct kipc__config *cfg)
 {
 	struct kipc_ioc_self self = { .size = sizeof(self) };
-	int r;
 
 	if (call(fd, KIPC_IOC_SELF, &self) < 0)
 		return -ENOTTY;
-	r = handle_make(out, fd, cfg);
-	if (r < 0)
-		return r;
-	r = learn_fresh(*out);
-	if (r < 0) {
-		kmod_of((struct kipc__ring_chan *)*out)->fd = -1; /* stays the caller's */
-		handle_free(kmod_of((struct kipc__ring_chan *)*out));
-	}
-	return r;
+	return handle_make(out, fd, cfg);
 }
 
 /* ---- sleeping, waking, polling ---------------------------------------------------------- */
