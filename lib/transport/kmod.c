@@ -11,6 +11,7 @@
 #include "../os/region.h"
 #include "../os/sys.h"
 #include "ring_base.h"
+#include "ring_layout.h"
 
 /*
  * Rings of the kernel module. It owns the memory, decides who may map what, sleeps and wakes, and
@@ -110,7 +111,7 @@ static int learn(struct kipc__ring_chan *c)
 	c->may_fence = self.features & KIPC_FEAT_FENCE;
 	c->status_bytes = self.status_bytes;
 	r = kipc__map((void **)&c->status, fd, 0, c->status_bytes, PROT_READ);
-	return r < 0 ? r : kipc__ring_base_learn(c, c->status, 0);
+	return r < 0 ? r : kipc__ring_layout_learn(c, c->status, 0);
 }
 
 static void unmap(struct kipc__ring_chan *c)
@@ -220,7 +221,7 @@ static void create_fill(struct kipc_ioc_create *req, const struct kipc__config *
 		.mode = *cfg->name ? cfg->mode : 0,
 	};
 	for (r = 0; r < 2; r++) {
-		req->ring_bytes[r] = kipc__ring_base_ring_bytes(cfg, r, page);
+		req->ring_bytes[r] = kipc__ring_layout_ring_bytes(cfg, r, page);
 		req->start[r] = cfg->payload ? cfg->align - KIPC_REC_BYTES : 0;
 		req->align[r] = cfg->align;
 		req->node[r] = cfg->node;

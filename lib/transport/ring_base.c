@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "../os/wake.h"
+#include "ring_base.h"
 #include "ring_wait.h"
 
 static struct kipc__ring_chan *ring_of(struct kipc_chan *c)
@@ -37,7 +38,7 @@ static void hints_publish(struct kipc__ring_chan *c)
 
 	kipc__store_relaxed(&mine->fence, fence);
 	kipc__store_relaxed(&mine->data_at, c->rx.cons + 1);
-	kipc__store_relaxed(&mine->space_at, kipc__ring_base_target(c, KIPC_SIDE_SPACE));
+	kipc__store_relaxed(&mine->space_at, kipc__ring_wait_target(c, KIPC_SIDE_SPACE));
 	kipc__store_relaxed(&mine->cpu, kipc__cpu());
 }
 
@@ -227,6 +228,11 @@ int kipc__ring_base_recv(struct kipc_chan *base, struct kipc_msg *m, unsigned n,
 	c->base.stats.recv_bytes += bytes_of(m, r);
 	rx_done(c);
 	return r;
+}
+
+int kipc__ring_base_wait(struct kipc_chan *base, unsigned events, int64_t timeout)
+{
+	return kipc__ring_wait_events(ring_of(base), events, timeout);
 }
 
 int kipc__ring_base_fd(struct kipc_chan *base, unsigned dir)

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include <string.h>
 #include <sys/random.h>
-#include "ring_base.h"
+#include "ring_layout.h"
 
 /* The ring of a direction that this end will never use shrinks to the least. */
-uint64_t kipc__ring_base_ring_bytes(const struct kipc__config *cfg, unsigned ring, uint32_t page)
+uint64_t kipc__ring_layout_ring_bytes(const struct kipc__config *cfg, unsigned ring, uint32_t page)
 {
 	unsigned restricted = cfg->flags & (KIPC_SEND | KIPC_RECV);
 	unsigned needed = ring == 0 ? KIPC_SEND : KIPC_RECV;
@@ -15,14 +15,14 @@ uint64_t kipc__ring_base_ring_bytes(const struct kipc__config *cfg, unsigned rin
 	return cfg->ring_bytes;
 }
 
-uint64_t kipc__ring_base_bytes(const struct kipc__config *cfg, uint32_t page)
+uint64_t kipc__ring_layout_bytes(const struct kipc__config *cfg, uint32_t page)
 {
-	return 3ULL * page + kipc__ring_base_ring_bytes(cfg, 0, page) +
-	       kipc__ring_base_ring_bytes(cfg, 1, page);
+	return 3ULL * page + kipc__ring_layout_ring_bytes(cfg, 0, page) +
+	       kipc__ring_layout_ring_bytes(cfg, 1, page);
 }
 
-void kipc__ring_base_format(struct kipc_ring_status *s, const struct kipc__config *cfg,
-                            uint32_t page)
+void kipc__ring_layout_format(struct kipc_ring_status *s, const struct kipc__config *cfg,
+                              uint32_t page)
 {
 	uint64_t data = 3ULL * page;
 	unsigned r;
@@ -34,12 +34,12 @@ void kipc__ring_base_format(struct kipc_ring_status *s, const struct kipc__confi
 	s->ident.page_bytes = page;
 	s->ident.ctrl_bytes = page;
 	s->ident.ctrl_off = page;
-	s->ident.total_bytes = kipc__ring_base_bytes(cfg, page);
+	s->ident.total_bytes = kipc__ring_layout_bytes(cfg, page);
 	/* Not a secret, only a distinction: a short read leaves zeros and is still one. */
 	(void)!getrandom(s->ident.id, sizeof(s->ident.id), GRND_NONBLOCK);
 	for (r = 0; r < 2; r++) {
 		s->geom[r] = (struct kipc_ring_geom){
-			.bytes = kipc__ring_base_ring_bytes(cfg, r, page),
+			.bytes = kipc__ring_layout_ring_bytes(cfg, r, page),
 			.start = cfg->payload ? cfg->align - KIPC_REC_BYTES : 0,
 			.data_off = data,
 			.align = cfg->align,
@@ -67,8 +67,8 @@ static bool ident_valid(const struct kipc_ring_ident *id, uint64_t total)
 	       area_valid(id->ctrl_off, 2ULL * id->ctrl_bytes, id->page_bytes, total);
 }
 
-int kipc__ring_base_learn(struct kipc__ring_chan *c, const struct kipc_ring_status *s,
-                          uint64_t total)
+int kipc__ring_layout_learn(struct kipc__ring_chan *c, const struct kipc_ring_status *s,
+                            uint64_t total)
 {
 	unsigned r;
 
@@ -87,7 +87,7 @@ int kipc__ring_base_learn(struct kipc__ring_chan *c, const struct kipc_ring_stat
 	return 0;
 }
 
-int kipc__ring_base_agree(const struct kipc__ring_chan *c, const struct kipc__config *cfg)
+int kipc__ring_layout_agree(const struct kipc__ring_chan *c, const struct kipc__config *cfg)
 {
 	unsigned restricted = cfg->flags & (KIPC_SEND | KIPC_RECV);
 	const struct kipc_ring_geom *g =

@@ -20,7 +20,7 @@ static unsigned bell_gone(uint64_t bell)
 
 /* ---- looking at the peer ---------------------------------------------------------------- */
 
-unsigned kipc__ring_base_gone(const struct kipc__ring_chan *c, unsigned side)
+unsigned kipc__ring_wait_gone(const struct kipc__ring_chan *c, unsigned side)
 {
 	return bell_gone(kipc__load_acquire(side == KIPC_SIDE_DATA ? c->rx_bell : c->tx_bell));
 }
@@ -31,13 +31,13 @@ static uint64_t wanted(const struct kipc__ring_chan *c)
 	return c->want ? c->want : kipc_ring_stride(0, c->tx.align);
 }
 
-int kipc__ring_base_ready(struct kipc__ring_chan *c, unsigned side)
+int kipc__ring_wait_ready(struct kipc__ring_chan *c, unsigned side)
 {
 	return side == KIPC_SIDE_DATA ? kipc__ring_ready(&c->rx)
 	                              : kipc__ring_room(&c->tx, wanted(c));
 }
 
-uint64_t kipc__ring_base_target(const struct kipc__ring_chan *c, unsigned side)
+uint64_t kipc__ring_wait_target(const struct kipc__ring_chan *c, unsigned side)
 {
 	return side == KIPC_SIDE_DATA ? c->rx.cons + 1
 	                              : c->tx.prod + wanted(c) + KIPC_REC_BYTES - c->tx.bytes;
@@ -163,11 +163,11 @@ int kipc__ring_wait_broken(struct kipc__ring_chan *c, int r)
 /* 1: ready; 0: not yet; -EPIPE: never; -EBADMSG. */
 static int check(struct kipc__ring_chan *c, unsigned side)
 {
-	int r = kipc__ring_base_ready(c, side);
+	int r = kipc__ring_wait_ready(c, side);
 
-	if (r == 0 && kipc__ring_base_gone(c, side)) {
+	if (r == 0 && kipc__ring_wait_gone(c, side)) {
 		/* What was committed before it left is delivered: look once more behind "gone". */
-		r = side == KIPC_SIDE_DATA ? kipc__ring_base_ready(c, side) : 0;
+		r = side == KIPC_SIDE_DATA ? kipc__ring_wait_ready(c, side) : 0;
 		if (r == 0)
 			r = -EPIPE;
 	}
@@ -198,7 +198,7 @@ static int spin(struct kipc__ring_chan *c, unsigned side, int64_t deadline)
 	until = for_ever || deadline - now < bound ? deadline : now + bound;
 	for (;;) {
 		for (i = 0; i < TURNS; i++) {
-			r = kipc__ring_base_ready(c, side);
+			r = kipc__ring_wait_ready(c, side);
 			if (r != 0) {
 				c->base.stats.spins++;
 				return r;
@@ -226,7 +226,7 @@ static int sleep_until(struct kipc__ring_chan *c, unsigned side, int64_t deadlin
 
 	do {
 		c->base.stats.sleeps++;
-		parked = c->back->park(c, side, kipc__ring_base_target(c, side), deadline);
+		parked = c->back->park(c, side, kipc__ring_wait_target(c, side), deadline);
 		r = check(c, side);
 	} while (r == 0 && parked == 0);
 	return r != 0 ? r : parked;
@@ -245,7 +245,7 @@ int kipc__ring_wait_for(struct kipc__ring_chan *c, unsigned side, int64_t timeou
 	fence_negotiate(c, side);
 	if (side == KIPC_SIDE_SPACE)
 		kipc__store_relaxed(&c->ctrl[c->end]->hints.space_at,
-		                    kipc__ring_base_target(c, side));
+		                    kipc__ring_wait_target(c, side));
 	if (timeout == 0) {
 		c->back->idle(c, side);
 		r = check(c, side);
@@ -262,7 +262,7 @@ int kipc__ring_wait_for(struct kipc__ring_chan *c, unsigned side, int64_t timeou
 
 static bool hung_up(const struct kipc__ring_chan *c, unsigned side)
 {
-	return kipc__ring_base_gone(c, side) & (KIPC_GONE_CLOSED | KIPC_GONE_DEAD);
+	return kipc__ring_wait_gone(c, side) & (KIPC_GONE_CLOSED | KIPC_GONE_DEAD);
 }
 
 /* What is true now of events; a peer that is gone makes both directions "will not block". */
@@ -312,9 +312,8 @@ static int await_both(struct kipc__ring_chan *c, int64_t timeout)
 	}
 }
 
-int kipc__ring_base_wait(struct kipc_chan *base, unsigned events, int64_t timeout)
+int kipc__ring_wait_events(struct kipc__ring_chan *c, unsigned events, int64_t timeout)
 {
-	struct kipc__ring_chan *c = (struct kipc__ring_chan *)base;
 	int r = events_now(c, events);
 
 	if (r != 0)

@@ -7,10 +7,22 @@
 #ifndef KIPC_TRANSPORT_RING_WAIT_H
 #define KIPC_TRANSPORT_RING_WAIT_H
 
-#include "ring_base.h"
+#include "ring_chan.h"
+
+/* Has the peer of this side gone? KIPC_GONE_*. */
+unsigned kipc__ring_wait_gone(const struct kipc__ring_chan *c, unsigned side);
+
+/* Is the side ready: 1: a message, or room for space_at; 0; -EBADMSG. */
+int kipc__ring_wait_ready(struct kipc__ring_chan *c, unsigned side);
+
+/* The position that somebody who sleeps on this side waits for; set by a call that found no room. */
+uint64_t kipc__ring_wait_target(const struct kipc__ring_chan *c, unsigned side);
 
 /* Wait until the side is ready. 0: it is; -EAGAIN, -ETIMEDOUT, -EINTR, -EPIPE, -EBADMSG. */
 int kipc__ring_wait_for(struct kipc__ring_chan *c, unsigned side, int64_t timeout);
+
+/* Wait for any of KIPC_IN, KIPC_OUT; what is true, as kipc_wait(). */
+int kipc__ring_wait_events(struct kipc__ring_chan *c, unsigned events, int64_t timeout);
 
 /* The bell was not zero after publishing: wake a sleeping consumer; -EPIPE: it is gone. */
 int kipc__ring_wait_tx_bell(struct kipc__ring_chan *c, uint64_t bell);

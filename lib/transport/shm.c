@@ -7,16 +7,21 @@
 #include "../os/region.h"
 #include "../os/unix.h"
 #include "../os/wake.h"
+#include "ring_base.h"
+#include "ring_layout.h"
 #include "shm_chan.h"
 
 /*
  * Plain shared memory: a memfd that both ends inherited or were given (anonymous), or a file in
  * /dev/shm (named). Life is a record lock (os/lock.h), sleeping a futex on the bell word, polling a
- * doorbell descriptor (shm_bell.c). Who meets whom under a name is shm_name.c.
+ * doorbell descriptor. From the bottom: shm_bell.c, shm_wake.c, shm_end.c (memory and lock of an end),
+ * shm_name.c (who meets whom under a name), shm_life.c, shm_poll.c, and this file.
  *
  * Trust: whoever may map the region may write all of it. Every word is checked, so a hostile peer
  * cannot make this side read or write outside of the region, but it can spoil the channel.
  */
+
+static const struct kipc__ring_back shm_back;
 
 static struct kipc__shm_chan *shm_of(struct kipc_chan *c)
 {
@@ -34,7 +39,7 @@ static void shm_probe(struct kipc__verdict *v)
 
 /* ---- handles ---------------------------------------------------------------------------- */
 
-struct kipc__shm_chan *kipc__shm_new(const struct kipc__config *cfg, unsigned end)
+static struct kipc__shm_chan *shm_new(const struct kipc__config *cfg, unsigned end)
 {
 	struct kipc__shm_chan *s = aligned_alloc(64, (sizeof(*s) + 63) & ~(size_t)63);
 
@@ -42,121 +47,13 @@ struct kipc__shm_chan *kipc__shm_new(const struct kipc__config *cfg, unsigned en
 		return NULL;
 	*s = (struct kipc__shm_chan){ .sock = -1, .bell = -1, .peer_bell = -1, .watch = -1 };
 	s->latch[0] = s->latch[1] = s->epoll[0] = s->epoll[1] = -1;
-	kipc__ring_base_init(&s->ring, &kipc__transport_shm, &kipc__shm_back, cfg);
+	kipc__ring_base_init(&s->ring, &kipc__transport_shm, &shm_back, cfg);
 	s->ring.end = end;
 	s->mode = cfg->mode;
 	return s;
 }
 
-/* Descriptors and memory only; nothing that the peer could notice but a closed socket. */
-void kipc__shm_free(struct kipc__shm_chan *s)
-{
-	if (!s)
-		return;
-	kipc__shm_bell_close(s);
-	kipc__fd_close(s->sock);
-	kipc__lockfile_put(s->file);
-	free(s);
-}
-
-static uint64_t map_bytes(const struct kipc__ring_chan *c, unsigned ring)
-{
-	return c->geom[ring].bytes;
-}
-
-static void unmap(struct kipc__ring_chan *c)
-{
-	unsigned i;
-
-	for (i = 0; i < 2; i++) {
-		kipc__unmap(c->data[i], 2 * map_bytes(c, i));
-		kipc__unmap(c->ctrl[i], c->ident.ctrl_bytes);
-		c->data[i] = c->ctrl[i] = NULL;
-	}
-	kipc__unmap(c->status, c->status_bytes);
-	c->status = NULL;
-}
-
-static int map_areas(struct kipc__ring_chan *c, int fd)
-{
-	int r = 0;
-	unsigned i;
-
-	for (i = 0; i < 2 && r == 0; i++) {
-		r = kipc__map((void **)&c->ctrl[i], fd,
-		              c->ident.ctrl_off + (uint64_t)i * c->ident.ctrl_bytes,
-		              c->ident.ctrl_bytes, PROT_READ | PROT_WRITE);
-		if (r == 0)
-			r = kipc__map_mirror(&c->data[i], fd, c->geom[i].data_off, map_bytes(c, i),
-			                     i == c->end ? PROT_READ | PROT_WRITE : PROT_READ);
-	}
-	return r;
-}
-
-/* STATUS first, then what it says. The file may not be shorter than what will be touched. */
-int kipc__shm_map(struct kipc__shm_chan *s)
-{
-	struct kipc__ring_chan *c = &s->ring;
-	int fd = kipc__lockfile_fd(s->file);
-	uint64_t total;
-	int r = kipc__region_bytes(fd, &total);
-
-	c->status_bytes = (size_t)sysconf(_SC_PAGESIZE);
-	if (r == 0 && total < c->status_bytes)
-		r = -EBADMSG;
-	if (r == 0)
-		r = kipc__map((void **)&c->status, fd, 0, c->status_bytes, PROT_READ | PROT_WRITE);
-	if (r == 0)
-		r = kipc__ring_base_learn(c, c->status, total);
-	if (r == 0)
-		r = map_areas(c, fd);
-	if (r < 0)
-		unmap(c);
-	return r;
-}
-
-/* The end becomes mine: its lock is held already. */
-int kipc__shm_begin(struct kipc__shm_chan *s)
-{
-	struct kipc__ring_chan *c = &s->ring;
-	struct kipc_ring_end *end = &c->status->ends[c->end];
-	int r;
-
-	/* Whoever polls, or sleeps, on a machine where membarrier is forbidden fences for itself. */
-	c->may_fence = kipc__fence_register();
-	r = kipc__ring_base_begin(c);
-	if (r < 0)
-		return r;
-	kipc__store_relaxed(&end->generation, kipc__load_relaxed(&end->generation) + 1);
-	kipc__store_release(&end->state, KIPC_END_LIVE);
-	kipc__shm_wake(c, KIPC_SIDE_DATA); /* a poller learns whom to watch */
-	kipc__shm_wake(c, KIPC_SIDE_SPACE);
-	return 0;
-}
-
-/* Undo kipc__shm_map(): not begun, or over. */
-void kipc__shm_unmap(struct kipc__shm_chan *s)
-{
-	unmap(&s->ring);
-}
-
 /* ---- life ------------------------------------------------------------------------------- */
-
-/* The life lock of my end. -EBUSY: another owner has it. */
-int kipc__shm_lock(struct kipc__shm_chan *s)
-{
-	int r = kipc__lockfile_take(s->file, s->ring.end);
-
-	s->locked = r == 0;
-	return r;
-}
-
-void kipc__shm_unlock(struct kipc__shm_chan *s)
-{
-	if (s->locked)
-		kipc__lockfile_drop(s->file, s->ring.end);
-	s->locked = false;
-}
 
 static int shm_attach(struct kipc__ring_chan *c)
 {
@@ -195,7 +92,7 @@ static void shm_detach(struct kipc__ring_chan *c, bool handover)
 		kipc__store_release(&c->status->ends[c->end].state, KIPC_END_FREE);
 	}
 	kipc__shm_unlock(s);
-	unmap(c);
+	kipc__shm_unmap(s);
 }
 
 static void shm_close(struct kipc_chan *c, bool in_use)
@@ -217,7 +114,7 @@ static int learn(struct kipc__shm_chan *s)
 	if (r == 0)
 		r = total < page ? -EBADMSG : kipc__map((void **)&st, fd, 0, page, PROT_READ);
 	if (r == 0)
-		r = kipc__ring_base_learn(&s->ring, st, total);
+		r = kipc__ring_layout_learn(&s->ring, st, total);
 	kipc__unmap(st, page);
 	if (r < 0)
 		kipc__why_set("the memory holds no kipc channel");
@@ -226,49 +123,9 @@ static int learn(struct kipc__shm_chan *s)
 
 /* ---- anonymous -------------------------------------------------------------------------- */
 
-/* The first positions lie in CTRL, where only their ends write later on. */
-static int format(int fd, const struct kipc__config *cfg, uint32_t page)
-{
-	struct kipc_ring_status *st = NULL;
-	struct kipc_ring_ctrl *ctrl = NULL;
-	int r = kipc__map((void **)&st, fd, 0, page, PROT_READ | PROT_WRITE);
-	unsigned i;
-
-	if (r == 0)
-		r = kipc__map((void **)&ctrl, fd, page, 2ULL * page, PROT_READ | PROT_WRITE);
-	if (r == 0) {
-		kipc__ring_base_format(st, cfg, page);
-		for (i = 0; i < 2; i++) {
-			struct kipc_ring_ctrl *mine = (void *)((char *)ctrl + (size_t)i * page);
-
-			mine->prod.pos = st->geom[i].start;
-			mine->cons.pos = st->geom[1 - i].start;
-		}
-	}
-	kipc__unmap(ctrl, 2ULL * page);
-	kipc__unmap(st, page);
-	return r;
-}
-
-/* Give a nameless file its memory, on its node, and its content. */
-int kipc__shm_fill(int fd, const struct kipc__config *cfg)
-{
-	uint32_t page = (uint32_t)sysconf(_SC_PAGESIZE);
-	uint64_t total = kipc__ring_base_bytes(cfg, page);
-	int r = 0;
-
-	if (cfg->node >= 0)
-		r = kipc__numa_bind(fd, 3ULL * page, total - 3ULL * page, cfg->node);
-	if (r == 0)
-		r = kipc__region_reserve(fd, total);
-	if (r == -ENOSPC)
-		kipc__why_set("no room for %llu bytes of shared memory", (unsigned long long)total);
-	return r < 0 ? r : format(fd, cfg, page);
-}
-
 static int memfd_make(const struct kipc__config *cfg, struct kipc__lockfile **file)
 {
-	uint64_t total = kipc__ring_base_bytes(cfg, (uint32_t)sysconf(_SC_PAGESIZE));
+	uint64_t total = kipc__ring_layout_bytes(cfg, (uint32_t)sysconf(_SC_PAGESIZE));
 	int fd;
 	int r = kipc__region_memfd(&fd, total);
 
@@ -286,7 +143,7 @@ static int memfd_make(const struct kipc__config *cfg, struct kipc__lockfile **fi
 
 static int shm_pair(struct kipc_chan *out[2], const struct kipc__config *cfg)
 {
-	struct kipc__shm_chan *s[2] = { kipc__shm_new(cfg, 0), kipc__shm_new(cfg, 1) };
+	struct kipc__shm_chan *s[2] = { shm_new(cfg, 0), shm_new(cfg, 1) };
 	struct kipc__lockfile *file = NULL;
 	int sock[2];
 	int r = s[0] && s[1] ? memfd_make(cfg, &file) : -ENOMEM;
@@ -315,6 +172,11 @@ static int shm_pair(struct kipc_chan *out[2], const struct kipc__config *cfg)
 		out[i] = &s[i]->ring.base;
 	}
 	return r;
+}
+
+static int shm_open_named(struct kipc_chan **out, const struct kipc__config *cfg)
+{
+	return kipc__shm_meet(out, cfg, shm_new);
 }
 
 /* ---- handing over ----------------------------------------------------------------------- */
@@ -363,7 +225,7 @@ static int parcel_open(struct kipc__shm_chan **out, const struct parcel *p, int 
 		                              : "the memory is not sealed against shrinking");
 		return -EBADMSG;
 	}
-	s = kipc__shm_new(cfg, p->end);
+	s = shm_new(cfg, p->end);
 	if (!s)
 		return -ENOMEM;
 	s->mode = p->mode;
@@ -424,7 +286,7 @@ static int shm_peer(struct kipc_chan *base, struct kipc_peer *p)
 	return 0;
 }
 
-const struct kipc__ring_back kipc__shm_back = {
+static const struct kipc__ring_back shm_back = {
 	.attach = shm_attach,
 	.detach = shm_detach,
 	.park = kipc__shm_park,
@@ -444,7 +306,7 @@ const struct kipc__transport kipc__transport_shm = {
 	        KIPC_CAP_NUMA,
 	.automatic = true,
 	.probe = shm_probe,
-	.open = kipc__shm_open,
+	.open = shm_open_named,
 	.pair = shm_pair,
 	.from_fd = shm_from_fd,
 	.use = kipc__ring_base_use,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* shm_chan.h - one end over plain shared memory; shared by shm.c, shm_name.c, shm_wake.c, shm_bell.c. */
+/* shm_chan.h - one end over plain shared memory; shared by the shm files, from the bottom up. */
 #ifndef KIPC_TRANSPORT_SHM_CHAN_H
 #define KIPC_TRANSPORT_SHM_CHAN_H
 
@@ -9,7 +9,7 @@
 #include "../os/map.h"
 #include "../os/region.h"
 #include "../os/sys.h"
-#include "ring_base.h"
+#include "ring_chan.h"
 
 /* Bytes of the region's file that stand for something when locked: 0 and 1 are the ends. */
 #define KIPC__SHM_SETUP_BYTE 62 /* held while the name is looked at or changed */
@@ -36,10 +36,23 @@ struct kipc__shm_chan {
 	bool watch_ticks; /* its pid cannot be seen from here: a timer that asks for a look */
 };
 
-extern const struct kipc__ring_back kipc__shm_back;
+/* shm_bell.c: the doorbell of pollers. */
+int kipc__shm_bell_fd(const struct kipc__shm_chan *s);
+int kipc__shm_bell_open(struct kipc__shm_chan *s);
+void kipc__shm_bell_ring(struct kipc__shm_chan *s, unsigned side);
+void kipc__shm_bell_self(struct kipc__shm_chan *s, unsigned side);
+void kipc__shm_bell_quiet(struct kipc__shm_chan *s, unsigned side);
+void kipc__shm_bell_drain(struct kipc__shm_chan *s, unsigned side);
+void kipc__shm_bell_close(struct kipc__shm_chan *s);
 
-/* shm.c */
-struct kipc__shm_chan *kipc__shm_new(const struct kipc__config *cfg, unsigned end);
+/* shm_wake.c: arming and waking, saying that an end is gone. */
+struct kipc_ring_bell *kipc__shm_my_bell(struct kipc__ring_chan *c, unsigned side);
+uint32_t kipc__shm_arm(struct kipc__ring_chan *c, unsigned side, uint64_t position, uint32_t how);
+void kipc__shm_wake(struct kipc__ring_chan *c, unsigned side);
+void kipc__shm_gone(struct kipc__ring_chan *c, unsigned end, uint32_t how);
+int kipc__shm_shut(struct kipc__ring_chan *c, unsigned dirs);
+
+/* shm_end.c: the memory and the life lock of an end. */
 void kipc__shm_free(struct kipc__shm_chan *s);
 int kipc__shm_fill(int fd, const struct kipc__config *cfg);
 int kipc__shm_map(struct kipc__shm_chan *s);
@@ -49,23 +62,16 @@ int kipc__shm_lock(struct kipc__shm_chan *s);
 void kipc__shm_unlock(struct kipc__shm_chan *s);
 
 /* shm_name.c: meeting under a name. */
-int kipc__shm_open(struct kipc_chan **out, const struct kipc__config *cfg);
+typedef struct kipc__shm_chan *(*kipc__shm_make)(const struct kipc__config *cfg, unsigned end);
+int kipc__shm_meet(struct kipc_chan **out, const struct kipc__config *cfg, kipc__shm_make make);
 void kipc__shm_name_drop(struct kipc__shm_chan *s);
 
-/* shm_wake.c: sleeping, waking, life and death. */
+/* shm_life.c: sleeping, and finding out whether the peer lives. */
 int kipc__shm_park(struct kipc__ring_chan *c, unsigned side, uint64_t position, int64_t deadline);
-void kipc__shm_wake(struct kipc__ring_chan *c, unsigned side);
 void kipc__shm_look(struct kipc__ring_chan *c);
-int kipc__shm_shut(struct kipc__ring_chan *c, unsigned dirs);
-void kipc__shm_gone(struct kipc__ring_chan *c, unsigned end, uint32_t how);
-struct kipc_ring_bell *kipc__shm_my_bell(struct kipc__ring_chan *c, unsigned side);
-uint32_t kipc__shm_arm(struct kipc__ring_chan *c, unsigned side, uint64_t position, uint32_t how);
 
-/* shm_bell.c: the doorbell of pollers. */
+/* shm_poll.c: what a poller sees. */
 int kipc__shm_fd(struct kipc__ring_chan *c, unsigned side);
 void kipc__shm_idle(struct kipc__ring_chan *c, unsigned side);
-void kipc__shm_bell_ring(struct kipc__shm_chan *s, unsigned side);
-void kipc__shm_bell_self(struct kipc__shm_chan *s, unsigned side);
-void kipc__shm_bell_close(struct kipc__shm_chan *s);
 
 #endif /* KIPC_TRANSPORT_SHM_CHAN_H */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "ring_layout.h"
 #include "shm_chan.h"
 
 /*
@@ -123,7 +124,7 @@ static int take_end(struct kipc__shm_chan *s, const struct kipc__config *cfg)
 		kipc__why_set("both ends of it are taken");
 		return -EBUSY;
 	}
-	r = kipc__ring_base_agree(&s->ring, cfg);
+	r = kipc__ring_layout_agree(&s->ring, cfg);
 	return r < 0 ? r : kipc__shm_lock(s);
 }
 
@@ -187,7 +188,7 @@ static int join(struct kipc__shm_chan *s, const struct kipc__config *cfg)
 
 static int create_nameless(struct kipc__shm_chan *s, const struct kipc__config *cfg)
 {
-	uint64_t total = kipc__ring_base_bytes(cfg, (uint32_t)sysconf(_SC_PAGESIZE));
+	uint64_t total = kipc__ring_layout_bytes(cfg, (uint32_t)sysconf(_SC_PAGESIZE));
 	int fd;
 	int r = kipc__region_nameless(&fd, total, cfg->mode);
 
@@ -250,9 +251,9 @@ static void sweep(void)
 
 /* ---- the slot --------------------------------------------------------------------------- */
 
-static int attempt(struct kipc_chan **out, const struct kipc__config *cfg)
+static int attempt(struct kipc_chan **out, const struct kipc__config *cfg, kipc__shm_make make)
 {
-	struct kipc__shm_chan *s = kipc__shm_new(cfg, 0);
+	struct kipc__shm_chan *s = make(cfg, 0);
 	int r;
 
 	if (!s)
@@ -270,7 +271,7 @@ static int attempt(struct kipc_chan **out, const struct kipc__config *cfg)
 	return r;
 }
 
-int kipc__shm_open(struct kipc_chan **out, const struct kipc__config *cfg)
+int kipc__shm_meet(struct kipc_chan **out, const struct kipc__config *cfg, kipc__shm_make make)
 {
 	static pthread_once_t swept = PTHREAD_ONCE_INIT;
 	int r = kipc__region_name_check(cfg->name);
@@ -287,7 +288,7 @@ int kipc__shm_open(struct kipc_chan **out, const struct kipc__config *cfg)
 	pthread_once(&swept, sweep);
 	pthread_mutex_lock(&one_at_a_time);
 	for (i = 0, r = RETRY; i < ATTEMPTS && r == RETRY; i++)
-		r = attempt(out, cfg);
+		r = attempt(out, cfg, make);
 	pthread_mutex_unlock(&one_at_a_time);
 	if (r == -ENOENT)
 		kipc__why_set("there is no channel \"%s\"", cfg->name);

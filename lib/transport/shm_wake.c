@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: MIT
-#include <poll.h>
 #include "../os/wake.h"
 #include "shm_chan.h"
-
-/* A sleeper looks whether the peer lives this often; the promise is 100 ms. */
-#define NAP_NS (50 * 1000 * 1000)
 
 /* Where I sleep. The futex is the bell word itself, not the position: whatever happens (a message,
  * a shutdown, a death) clears it, so nothing can fall between the last look and the sleep.
@@ -36,33 +32,6 @@ uint32_t kipc__shm_arm(struct kipc__ring_chan *c, unsigned side, uint64_t positi
 	if (kipc__load_relaxed(&peer->fence) & left_out)
 		kipc__fence_others(); /* the peer leaves (F) to me */
 	return before | how;
-}
-
-/* (J) */
-static bool moved(struct kipc__ring_chan *c, unsigned side, uint64_t position)
-{
-	const __u64 *word = side == KIPC_SIDE_DATA ? c->rx.prod_word : c->tx.cons_word;
-
-	return kipc_ring_due(kipc__load_acquire(word), position) || /* (J) pairs with (E), (C) */
-	       kipc__ring_base_gone(c, side);
-}
-
-int kipc__shm_park(struct kipc__ring_chan *c, unsigned side, uint64_t position, int64_t deadline)
-{
-	struct kipc_ring_bell *bell = kipc__shm_my_bell(c, side);
-	uint32_t armed;
-	int r = 0;
-
-	armed = kipc__shm_arm(c, side, position, KIPC_ARMED_PARKED);
-	if (!moved(c, side, position))
-		r = kipc__futex_wait(&bell->armed, armed, deadline, NAP_NS);
-	if (r == -ETIMEDOUT) {
-		kipc__shm_look(c);
-		r = deadline != KIPC__NEVER && kipc__now() >= deadline ? -ETIMEDOUT : 0;
-	}
-	if (kipc__load_relaxed(&bell->armed) & KIPC_ARMED_PARKED)
-		kipc__fetch_and(&bell->armed, ~KIPC_ARMED_PARKED); /* nobody sleeps here any more */
-	return r;
 }
 
 void kipc__shm_wake(struct kipc__ring_chan *c, unsigned side)
@@ -99,50 +68,4 @@ int kipc__shm_shut(struct kipc__ring_chan *c, unsigned dirs)
 		kipc__shm_wake(c, KIPC_SIDE_SPACE);
 	}
 	return 0;
-}
-
-/* My other half may sleep or poll in another thread: it must hear of the death too. */
-static void wake_self(struct kipc__ring_chan *c, unsigned side)
-{
-	struct kipc_ring_bell *bell = kipc__shm_my_bell(c, side);
-	uint32_t armed = kipc__exchange(&bell->armed, 0);
-
-	if (armed & KIPC_ARMED_PARKED)
-		kipc__futex_wake(&bell->armed);
-	if (c->polled[side])
-		kipc__shm_bell_self((struct kipc__shm_chan *)c, side);
-}
-
-/* Nobody can be the peer any more: all copies of its end of the socket pair are closed. */
-static bool orphaned(const struct kipc__shm_chan *s)
-{
-	struct pollfd p = { .fd = s->sock, .events = POLLRDHUP };
-
-	return s->sock >= 0 && poll(&p, 1, 0) == 1 && (p.revents & (POLLRDHUP | POLLHUP));
-}
-
-void kipc__shm_look(struct kipc__ring_chan *c)
-{
-	struct kipc__shm_chan *s = (struct kipc__shm_chan *)c;
-	unsigned peer = KIPC__RING_PEER(c);
-	uint32_t state = kipc__load_acquire(&c->status->ends[peer].state);
-	uint32_t how = KIPC_GONE_DEAD;
-	pid_t pid;
-
-	s->looked_at = kipc__now_coarse();
-	if (state == KIPC_END_DEAD)
-		return;
-	if (state == KIPC_END_FREE) {
-		if (!orphaned(s))
-			return;
-		how = KIPC_GONE_CLOSED;
-	} else if (kipc__lockfile_held(s->file, peer, &pid) != 0) {
-		return;
-	} else if (kipc__load_acquire(&c->status->ends[peer].state) != KIPC_END_LIVE) {
-		return; /* it left politely meanwhile, or handed over */
-	}
-	kipc__shm_gone(c, peer, how);
-	wake_self(c, KIPC_SIDE_DATA);
-	wake_self(c, KIPC_SIDE_SPACE);
-	kipc__shm_name_drop(s);
 }

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ring_chan.h - a channel over two rings, and the seam under it
+ *
+ * What differs between the module and plain shared memory is a second, smaller table: where the memory
+ * comes from and how a sleeping peer is reached. A transport of the ring family fills struct
+ * kipc__ring_back and embeds struct kipc__ring_chan as its first member.
+ */
+#ifndef KIPC_TRANSPORT_RING_CHAN_H
+#define KIPC_TRANSPORT_RING_CHAN_H
+
+#include <kipc_dev.h> /* KIPC_SIDE_* */
+#include "../core/ring.h"
+#include "../transport.h"
+
+struct kipc__ring_chan;
+
+struct kipc__ring_back {
+	/* Fresh to live: map everything, become the owner, fill status, ctrl[] and data[] of c, and
+	 * then call kipc__ring_base_begin(). -EBUSY: the end has an owner.
+	 */
+	int (*attach)(struct kipc__ring_chan *c);
+
+	/* Live to nothing: say that this end is gone (KIPC_GONE_CLOSED), wake the peer, unmap.
+	 * handover: say nothing, the end becomes fresh again.
+	 */
+	void (*detach)(struct kipc__ring_chan *c, bool handover);
+
+	/* Sleep on a side until the peer's position has reached position, the peer is gone, or the
+	 * absolute deadline. 0: look again (also for no reason); -ETIMEDOUT; -EINTR.
+	 */
+	int (*park)(struct kipc__ring_chan *c, unsigned side, uint64_t position, int64_t deadline);
+
+	/* End the peer's sleep: it sleeps for my data (DATA) or for the space that I gave (SPACE). */
+	void (*wake)(struct kipc__ring_chan *c, unsigned side);
+
+	/* A call found nothing (DATA) or no room (SPACE) and will not wait: make the poll descriptor
+	 * of that side, if somebody has one, unreadable until the peer moves. Also the place to find
+	 * out whether the peer lives where nobody else tells. Called often; must be cheap.
+	 */
+	void (*idle)(struct kipc__ring_chan *c, unsigned side);
+
+	/* Find out now whether the peer lives, where nobody else tells. */
+	void (*look)(struct kipc__ring_chan *c);
+
+	/* The poll descriptor of a side. */
+	int (*fd)(struct kipc__ring_chan *c, unsigned side);
+
+	/* Tell the peer that these directions are over. */
+	int (*shut)(struct kipc__ring_chan *c, unsigned dirs);
+
+	/* Between looks on the sending path: at most this many commits; 0: never look. */
+	unsigned look_every;
+};
+
+struct kipc__ring_chan {
+	struct kipc_chan base;
+	const struct kipc__ring_back *back;
+
+	/* Hot: what every message touches. */
+	struct kipc__ring_tx tx;
+	struct kipc__ring_rx rx;
+	uint64_t *tx_bell; /* I look here after publishing: consumer asleep, consumer gone */
+	uint64_t *rx_bell; /* and here after releasing: producer asleep, producer gone */
+	bool tx_fence;     /* I execute (F) after publishing */
+	bool rx_fence;     /* I execute its mirror image after releasing */
+	bool polled[2];    /* by side: somebody has the poll descriptor */
+	int fault;         /* -EBADMSG once the peer broke the ring */
+	uint64_t want;     /* bytes of records that last did not fit; 0: none waits */
+	unsigned credit;   /* commits until the next look at the peer */
+	unsigned stretch;  /* how many I gave myself last time */
+	int64_t looked_at; /* coarse time of that */
+
+	/* Cold. */
+	unsigned end;                 /* which end I am */
+	bool may_fence;               /* the back end can have my CPUs fenced by the peer */
+	struct kipc_ring_ident ident; /* copies, checked once at attach */
+	struct kipc_ring_geom geom[2];
+	size_t status_bytes;
+	struct kipc_ring_status *status; /* mapped */
+	struct kipc_ring_ctrl *ctrl[2];  /* mine may be written */
+	void *data[2];                   /* mapped twice; mine may be written */
+};
+
+#define KIPC__RING_IN(c)   (1 - (c)->end) /* the ring that I consume */
+#define KIPC__RING_OUT(c)  ((c)->end)
+#define KIPC__RING_PEER(c) (1 - (c)->end)
+
+#endif /* KIPC_TRANSPORT_RING_CHAN_H */

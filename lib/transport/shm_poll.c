@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: MIT
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+#include "ring_wait.h"
+#include "shm_chan.h"
+
+/*
+ * What a poller sees. One epoll descriptor per side holds
+ *
+ *   the doorbell  one for both sides: the peer sends it the side's letter when it finds it armed
+ *   a latch       an eventfd of this process: keeps the side readable when the doorbell's letter was
+ *                 for the other side, or when the ring is ready already
+ *   the watch     the peer's pidfd: a death is told without anybody looking
+ *
+ * A side is either armed, or readable. A call that finds nothing drains, arms and looks once more.
+ */
+
+#define TICK_NS (50 * 1000 * 1000)
+
+/* ---- the watch -------------------------------------------------------------------------- */
+
+static void epoll_add(int epoll, int fd)
+{
+	struct epoll_event e = { .events = EPOLLIN };
+
+	if (epoll >= 0)
+		(void)epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &e);
+}
+
+static int pidfd_of(struct kipc__shm_chan *s, unsigned peer, pid_t pid)
+{
+	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	pid_t again;
+
+	/* A pid can be reused, but not while its first owner still holds the lock. */
+	if (fd >= 0 && (kipc__lockfile_held(s->file, peer, &again) != 1 || again != pid)) {
+		kipc__fd_close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static int ticker(void)
+{
+	struct itimerspec every = { kipc__timespec(TICK_NS), kipc__timespec(TICK_NS) };
+	int fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+
+	if (fd >= 0)
+		timerfd_settime(fd, 0, &every, NULL);
+	return fd;
+}
+
+/* Once the peer is there, watch its process. */
+static void watch(struct kipc__shm_chan *s)
+{
+	unsigned peer = KIPC__RING_PEER(&s->ring);
+	pid_t pid;
+
+	if (s->watch >= 0 ||
+	    kipc__load_acquire(&s->ring.status->ends[peer].state) != KIPC_END_LIVE ||
+	    kipc__lockfile_held(s->file, peer, &pid) != 1 || pid == getpid())
+		return;
+	if (pid > 0)
+		s->watch = pidfd_of(s, peer, pid);
+	if (s->watch < 0) {
+		s->watch = ticker();
+		s->watch_ticks = true;
+	}
+	if (s->watch >= 0) {
+		epoll_add(s->epoll[0], s->watch);
+		epoll_add(s->epoll[1], s->watch);
+	}
+}
+
+/* ---- the two slots ---------------------------------------------------------------------- */
+
+static void rearm(struct kipc__shm_chan *s, unsigned side)
+{
+	struct kipc__ring_chan *c = &s->ring;
+	uint64_t ticks;
+
+	kipc__shm_bell_drain(s, side);
+	kipc__shm_bell_quiet(s, side);
+	if (s->watch_ticks)
+		(void)!read(s->watch, &ticks, sizeof(ticks));
+	(void)kipc__shm_arm(c, side, kipc__ring_wait_target(c, side), KIPC_ARMED_POLLED);
+	watch(s); /* armed first: a peer that comes after this look rings */
+	if (kipc__ring_wait_ready(c, side) != 0 || kipc__ring_wait_gone(c, side))
+		kipc__shm_bell_self(s, side);
+}
+
+void kipc__shm_idle(struct kipc__ring_chan *c, unsigned side)
+{
+	struct kipc__shm_chan *s = (struct kipc__shm_chan *)c;
+	int64_t due = c->polled[side] ? 1 : TICK_NS / 2;
+
+	if (c->polled[side]) {
+		rearm(s, side);
+		/* A peer that came and died within one tick of the clock can not be watched any more. */
+		if (s->watch < 0)
+			due = 0;
+	}
+	if (kipc__now_coarse() - s->looked_at >= due)
+		kipc__shm_look(c);
+}
+
+int kipc__shm_fd(struct kipc__ring_chan *c, unsigned side)
+{
+	struct kipc__shm_chan *s = (struct kipc__shm_chan *)c;
+	int r;
+
+	if (s->epoll[side] >= 0)
+		return s->epoll[side];
+	r = kipc__shm_bell_open(s);
+	if (r < 0)
+		return r;
+	if (s->latch[side] < 0)
+		s->latch[side] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (s->latch[side] < 0)
+		return -errno;
+	s->epoll[side] = epoll_create1(EPOLL_CLOEXEC);
+	if (s->epoll[side] < 0)
+		return -errno;
+	epoll_add(s->epoll[side], kipc__shm_bell_fd(s));
+	epoll_add(s->epoll[side], s->latch[side]);
+	if (s->watch >= 0)
+		epoll_add(s->epoll[side], s->watch);
+	c->polled[side] = true;
+	kipc__shm_idle(c, side);
+	return s->epoll[side];
+}
