@@ -17,7 +17,7 @@ out=/run/out
 module=$out/kipc.ko
 list=build/tests/vm-list
 hold=build/tests/vm/hold
-limit=${KIPC_VM_LIMIT:-400}
+limit=${KIPC_VM_LIMIT:-600}
 export KIPC_REQUIRE=kmod,root,strace
 # An emulated machine is ten to twenty times slower.
 export KIPC_TEST_SCALE=${KIPC_TEST_SCALE:-0.1} KIPC_TEST_DEADLINE=300

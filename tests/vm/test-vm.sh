@@ -49,8 +49,8 @@ run_suite() {
 	local series=$1 out=$vm/test-$1 line
 	shift
 	prepare_out "$series"
-	"$here/run.sh" -k "$series" -n 2 -c 2 -m 2000 -t "${KIPC_VM_SECONDS:-900}" -o "$out" -- \
-		tests/vm/suite.sh "$series" "$@"
+	"$here/run.sh" -k "$series" -n 2 -c 2 -m 2000 -t "${KIPC_VM_SECONDS:-1500}" -o "$out" -- \
+		tests/vm/suite.sh "$series" "$@" 8>&-
 	while read -r line; do
 		# shellcheck disable=SC2086
 		add $line
@@ -78,6 +78,10 @@ done
 shift $((OPTIND - 1))
 
 "$top/.ci/deps.sh" test vm || exit 1
+# A second run in this tree would clear the folders of the first.
+mkdir -p "$vm"
+exec 8>"$vm/test.lock"
+flock -n 8 || { echo 'another run is under way; waiting for its end' && flock 8; }
 for series in $kernels; do
 	# shellcheck disable=SC2086
 	step "$series" kernel-and-qemu "$here/fetch.sh" qemu "$series" || continue
