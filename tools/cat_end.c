@@ -3,7 +3,6 @@
 #include <errno.h>
 #include "cat.h"
 
-
 bool cat_peer_gone(struct cat *t)
 {
 	struct kipc_peer p = { .size = sizeof(p) };
