@@ -255,7 +255,7 @@ int kipc__ring_wait_for(struct kipc__ring_chan *c, unsigned side, int64_t timeou
 	r = spin(c, side, deadline);
 	if (r == 0)
 		r = sleep_until(c, side, deadline);
-	return r < 0 ? r : 0;
+	return r < 0 ? kipc__ring_wait_broken(c, r) : 0;
 }
 
 /* ---- events ----------------------------------------------------------------------------- */
