@@ -138,7 +138,8 @@ void become_user(uid_t uid, gid_t gid);
 /* ---- the whole binary ------------------------------------------------------------------- */
 
 /* Runs Criterion's main; prints "NAME: N passed, N failed, N skipped" as the last line. drop says of
- * each test why it is not to run (NULL: run it) and may be NULL.
+ * each test why it is not to run (NULL: run it; "": it was not asked for, so it is no skip either) and
+ * may be NULL.
  */
 int harness_main(const char *name, int argc, char **argv,
                  const char *(*drop)(const char *suite, const char *test));

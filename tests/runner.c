@@ -6,10 +6,21 @@
 #include <string.h>
 #include "harness.h"
 
+/* A test that takes longer is named, with its time. */
+#define SLOW (5 * SEC)
+
 static const char *binary;
+static size_t unasked; /* tests that were not asked for at all */
+static int64_t last_end;
 
 ReportHook(POST_TEST)(struct criterion_test_stats *s)
 {
+	int64_t now = harness_now();
+
+	if (now - last_end > SLOW)
+		fprintf(stderr, "%s: %s/%s took %lld s\n", binary, s->test->category, s->test->name,
+		        (long long)((now - last_end) / SEC));
+	last_end = now;
 	if (s->test_status == CR_STATUS_SKIPPED && s->message)
 		fprintf(stderr, "%s: skipped %s/%s: %s\n", binary, s->test->category, s->test->name,
 		        s->message);
@@ -20,7 +31,7 @@ ReportHook(POST_ALL)(struct criterion_global_stats *s)
 {
 	fflush(NULL);
 	fprintf(stderr, "%s: %zu passed, %zu failed, %zu skipped\n", binary, s->tests_passed,
-	        s->tests_failed, s->tests_skipped);
+	        s->tests_failed, s->tests_skipped - unasked);
 }
 
 /* The tests of one suite that are dropped for one reason are told in one line. */
@@ -43,6 +54,10 @@ static void drop_suite(struct criterion_suite_set *suite,
 		if (!why)
 			continue;
 		test->data->disabled = true;
+		if (!*why) {
+			unasked++;
+			continue;
+		}
 		if (strcmp(why, last)) {
 			tell_dropped(suite->suite.name, count, last);
 			count = 0;
@@ -71,6 +86,7 @@ int harness_main(const char *name, int argc, char **argv,
 	int ok = 1;
 
 	binary = name;
+	last_end = harness_now();
 	setvbuf(stderr, NULL, _IOLBF, 0);
 	tests = criterion_initialize();
 	criterion_options.jobs = 1;

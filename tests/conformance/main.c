@@ -2,7 +2,7 @@
 #include "form.h"
 #include "helper.h"
 
-/* Tests of transports that were not asked for do not run at all. Those that do not run here are told
+/* Tests of transports that were not asked for do not count at all. Those that do not run here are told
  * once, unless they are required: then their tests run and fail.
  */
 static const char *drop(const char *suite, const char *test)
@@ -15,7 +15,7 @@ static const char *drop(const char *suite, const char *test)
 			continue;
 		if (getenv("KIPC_TEST_TRANSPORTS") &&
 		    !harness_listed("KIPC_TEST_TRANSPORTS", (*f)->scheme))
-			return "not in KIPC_TEST_TRANSPORTS";
+			return "";
 		if (form_info((*f)->scheme).status &&
 		    !harness_listed("KIPC_REQUIRE", (*f)->scheme)) {
 			snprintf(why, sizeof(why), "%s does not run here", (*f)->scheme);
