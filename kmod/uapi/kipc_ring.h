@@ -123,9 +123,8 @@
 #define KIPC_REC_BYTES    8U
 #define KIPC_REC_LEN_MASK 0xffffffffULL
 #define KIPC_REC_DISCARD  (1ULL << 32) /* skip: the producer gave the space back unused */
-#define KIPC_REC_MORE     (1ULL << 33) /* the message goes on in the next record */
-#define KIPC_REC_LINE     (1ULL << 34) /* the next record starts on the next cache line */
-#define KIPC_REC_KNOWN    (KIPC_REC_DISCARD | KIPC_REC_MORE | KIPC_REC_LINE)
+#define KIPC_REC_LINE     (1ULL << 33) /* the next record starts on the next cache line */
+#define KIPC_REC_KNOWN    (KIPC_REC_DISCARD | KIPC_REC_LINE)
 
 /* ---- STATUS ----------------------------------------------------------------------------- */
 

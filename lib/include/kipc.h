@@ -228,7 +228,8 @@ KIPC_API int kipc_recv_n(struct kipc_chan *c, struct kipc_msg *m, unsigned n, in
 	(1u << 2) /* of a direction asked for: it is over (gone peer, shutdown); never asked for */
 
 /* Wait for any of events (KIPC_IN, KIPC_OUT or both). Returns those that are true, at least one, and
- * KIPC_HUP beside them where the verb would return -EPIPE. -EAGAIN, -ETIMEDOUT: none is.
+ * KIPC_HUP beside them where the verb would return -EPIPE. -EAGAIN, -ETIMEDOUT: none is; -EINVAL:
+ * neither was asked for.
  */
 KIPC_API int kipc_wait(struct kipc_chan *c, unsigned events, int64_t timeout);
 
