@@ -152,7 +152,7 @@ int kipc__ring_send(struct kipc__ring_tx *tx, const struct kipc_msg *m, unsigned
 			return r;
 		if (r <= 0)
 			break;
-		kipc__ring_copy(kipc__ring_tx_header(tx, pos) + 1, m[i].data, m[i].len);
+		kipc__ring_copy_in(kipc__ring_tx_header(tx, pos) + 1, m[i].data, m[i].len);
 		if (i)
 			kipc__store_relaxed(kipc__ring_tx_header(tx, pos), header);
 		else
