@@ -22,11 +22,6 @@
 #define kipc__fetch_and(p, v) __atomic_fetch_and(p, v, __ATOMIC_SEQ_CST)
 #define kipc__fetch_add(p, v) __atomic_fetch_add(p, v, __ATOMIC_SEQ_CST)
 
-static inline int kipc__compare_exchange_u32(uint32_t *p, uint32_t *expected, uint32_t v)
-{
-	return __atomic_compare_exchange_n(p, expected, v, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
-}
-
 /* (F) and (I). On x86 a locked read-modify-write of the stack is three times cheaper than mfence. */
 static inline void kipc__fence_full(void)
 {

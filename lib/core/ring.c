@@ -47,7 +47,7 @@ int kipc__ring_rx_init(struct kipc__ring_rx *rx, const struct kipc_ring_geom *g,
 
 int kipc__ring_reserve(struct kipc__ring_tx *tx, struct kipc_msg *m, unsigned n)
 {
-	uint64_t longest = kipc__ring_max_len(tx->bytes, tx->align);
+	uint64_t longest = kipc_ring_max_len(tx->bytes, tx->align);
 	uint8_t *base = (uint8_t *)kipc__ring_tx_header(tx, tx->prod);
 	uint64_t end = tx->prod, header;
 	unsigned i;
@@ -133,7 +133,7 @@ int kipc__ring_commit(struct kipc__ring_tx *tx, const struct kipc_msg *m, unsign
 
 int kipc__ring_send(struct kipc__ring_tx *tx, const struct kipc_msg *m, unsigned n)
 {
-	uint64_t longest = kipc__ring_max_len(tx->bytes, tx->align);
+	uint64_t longest = kipc_ring_max_len(tx->bytes, tx->align);
 	uint64_t pos = tx->prod;
 	uint64_t next, header, first = 0;
 	unsigned i;

@@ -85,11 +85,6 @@ int kipc__ring_recv(struct kipc__ring_rx *rx, struct kipc_msg *m, unsigned n);
 
 /* ---- the questions ---------------------------------------------------------------------- */
 
-static inline uint64_t kipc__ring_max_len(uint64_t bytes, uint64_t align)
-{
-	return kipc_ring_max_len(bytes, align);
-}
-
 static inline uint64_t *kipc__ring_header(uint8_t *data, uint64_t bytes, uint64_t pos)
 {
 	return (uint64_t *)(data + (pos & (bytes - 1)));
@@ -253,7 +248,7 @@ static inline int kipc__ring_put(struct kipc__ring_tx *tx, const void *data, uin
 
 	if (kipc__unlikely(tx->reserved_n))
 		return -EBUSY;
-	if (kipc__unlikely(len > kipc__ring_max_len(tx->bytes, tx->align)))
+	if (kipc__unlikely(len > kipc_ring_max_len(tx->bytes, tx->align)))
 		return -EMSGSIZE;
 	r = kipc__ring_room(tx, end - tx->prod);
 	if (kipc__unlikely(r <= 0))

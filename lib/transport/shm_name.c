@@ -67,15 +67,14 @@ static bool over(struct kipc__shm_chan *s)
 	return living == 0;
 }
 
-/* Under the setup lock, with the name still ours. */
-static void name_remove(struct kipc__shm_chan *s, unsigned bells)
+/* Under the setup lock, with the name still that file's. */
+static void name_remove(struct kipc__shm_chan *s)
 {
 	unsigned end;
 
 	kipc__region_unlink(s->name);
 	for (end = 0; end < 2; end++)
-		if (bells & (1u << end))
-			kipc__region_bell_unlink(s->name, s->ring.ident.id, end);
+		kipc__region_bell_unlink(s->name, s->ring.ident.id, end);
 }
 
 void kipc__shm_name_drop(struct kipc__shm_chan *s)
@@ -103,7 +102,7 @@ void kipc__shm_name_drop(struct kipc__shm_chan *s)
 
 static int reclaim(struct kipc__shm_chan *s)
 {
-	name_remove(s, 3);
+	name_remove(s);
 	if (!kipc__region_is(kipc__lockfile_fd(s->file), s->name))
 		return RETRY;
 	kipc__why_set("a former channel of another user is left; remove /dev/shm/kipc.%s", s->name);
@@ -238,7 +237,7 @@ static void sweep_region(const char *name)
 	if (pread(fd, id, sizeof(*id), 0) == sizeof(*id) && id->magic == KIPC_RING_MAGIC &&
 	    setup_lock(s.file, 0) == 0) {
 		if (!held(&s, 0) && !held(&s, 1) && kipc__region_is(fd, name))
-			name_remove(&s, 3);
+			name_remove(&s);
 		setup_unlock(s.file);
 	}
 	kipc__lockfile_put(s.file);

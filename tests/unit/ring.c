@@ -44,7 +44,7 @@ Test(ring, full_refuses_and_recovers)
 static void pass_every_length(uint64_t bytes, uint32_t align, uint64_t start)
 {
 	struct ring_pair r;
-	uint64_t longest = kipc__ring_max_len(bytes, align);
+	uint64_t longest = kipc_ring_max_len(bytes, align);
 	uint64_t step = bytes > 4096 ? 61 : 1;
 
 	ring_pair_make(&r, bytes, align, start);

@@ -44,7 +44,7 @@ static uint64_t room(const struct model *m)
 
 static size_t pick_len(struct model *m)
 {
-	uint64_t longest = kipc__ring_max_len(m->r.geom.bytes, m->r.geom.align);
+	uint64_t longest = kipc_ring_max_len(m->r.geom.bytes, m->r.geom.align);
 
 	return pick(m, 8) ? pick(m, 120) % (longest + 1) : pick(m, longest + 1);
 }
