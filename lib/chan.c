@@ -306,28 +306,24 @@ int kipc_recv_n(struct kipc_chan *c, struct kipc_msg *m, unsigned n, int64_t tim
 
 int kipc_send(struct kipc_chan *c, const void *data, size_t len, int64_t timeout)
 {
-	struct kipc_msg m = { .data = (void *)(uintptr_t)data, .len = len };
 	int r = ready(c, KIPC_OUT);
 
 	if (unlikely(r < 0))
 		return r;
 	if (unlikely(!data && len))
 		return -EINVAL;
-	r = c->ops->send(c, &m, 1, timeout);
-	return r < 0 ? r : 0;
+	return c->ops->send_one(c, data, len, timeout);
 }
 
 ssize_t kipc_recv(struct kipc_chan *c, void *buf, size_t cap, int64_t timeout)
 {
-	struct kipc_msg m = { .data = buf, .len = cap };
 	int r = ready(c, KIPC_IN);
 
 	if (unlikely(r < 0))
 		return r;
 	if (unlikely(!buf && cap))
 		return -EINVAL;
-	r = c->ops->recv(c, &m, 1, timeout);
-	return r < 0 ? r : (ssize_t)m.len;
+	return c->ops->recv_one(c, buf, cap, timeout);
 }
 
 /* ---- waiting ---------------------------------------------------------------------------- */

@@ -2,6 +2,22 @@
 #include <errno.h>
 #include "transport.h"
 
+int kipc__send_as_batch(struct kipc_chan *c, const void *data, size_t len, int64_t timeout)
+{
+	struct kipc_msg m = { .data = (void *)(uintptr_t)data, .len = len };
+	int r = c->ops->send(c, &m, 1, timeout);
+
+	return r < 0 ? r : 0;
+}
+
+ssize_t kipc__recv_as_batch(struct kipc_chan *c, void *buf, size_t cap, int64_t timeout)
+{
+	struct kipc_msg m = { .data = buf, .len = cap };
+	int r = c->ops->recv(c, &m, 1, timeout);
+
+	return r < 0 ? r : (ssize_t)m.len;
+}
+
 int kipc__no_open(struct kipc_chan **out, const struct kipc__config *cfg)
 {
 	(void)out;

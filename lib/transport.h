@@ -101,6 +101,10 @@ struct kipc__transport {
 	int (*send)(struct kipc_chan *c, const struct kipc_msg *m, unsigned n, int64_t timeout);
 	int (*recv)(struct kipc_chan *c, struct kipc_msg *m, unsigned n, int64_t timeout);
 
+	/* The same for a single message, by the shortest way: 0; the length. */
+	int (*send_one)(struct kipc_chan *c, const void *data, size_t len, int64_t timeout);
+	ssize_t (*recv_one)(struct kipc_chan *c, void *buf, size_t cap, int64_t timeout);
+
 	int (*wait)(struct kipc_chan *c, unsigned events, int64_t timeout);
 	int (*fd)(struct kipc_chan *c, unsigned dir);
 	int (*shutdown)(struct kipc_chan *c, unsigned dirs);
@@ -117,6 +121,10 @@ static inline unsigned kipc__dirs_of(unsigned flags)
 
 	return dirs ? dirs : KIPC_IN | KIPC_OUT;
 }
+
+/* send_one and recv_one where there is no shorter way than send and recv (transport.c). */
+int kipc__send_as_batch(struct kipc_chan *c, const void *data, size_t len, int64_t timeout);
+ssize_t kipc__recv_as_batch(struct kipc_chan *c, void *buf, size_t cap, int64_t timeout);
 
 /* The refusals: -EOPNOTSUPP, one per signature (transport.c). */
 int kipc__no_open(struct kipc_chan **out, const struct kipc__config *cfg);

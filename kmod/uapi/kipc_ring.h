@@ -55,8 +55,9 @@
  * too. Producers set it where the next record of the same size would straddle two lines that one of
  * its size can do without: small messages then cost one line each way.
  * geom.start fixes what is aligned: start 0 aligns the record, start align - 8 (align >= 64) aligns
- * the payload. The header that will follow is cleared before this record's header is stored, so free
- * space always counts 8 bytes more than the records need.
+ * the payload. The header that will follow is cleared before this record's header is stored (or long
+ * before: a producer may clear where it expects it), so free space always counts 8 bytes more than
+ * the records need.
  *
  * Publication is in band: the consumer watches the record itself, and a small message costs one
  * cache line each way. `prod` is stored too, on a line that nobody reads until somebody wants to

@@ -24,6 +24,8 @@ int kipc__ring_tx_init(struct kipc__ring_tx *tx, const struct kipc_ring_geom *g,
 		.bytes = g->bytes,
 		.align = g->align,
 		.prod = kipc__load_relaxed(prod_word),
+		.cleared = KIPC__RING_NONE,
+		.next_len = KIPC__RING_NONE,
 	};
 	tx->cons = kipc__load_acquire(cons_word); /* (D) pairs with (C) */
 	return tx->prod - tx->cons <= tx->bytes && tx->prod % KIPC_REC_BYTES == 0 ? 0 : -EBADMSG;
@@ -38,6 +40,7 @@ int kipc__ring_rx_init(struct kipc__ring_rx *rx, const struct kipc_ring_geom *g,
 		.cons_word = cons_word,
 		.bytes = g->bytes,
 		.align = g->align,
+		.easy = kipc_ring_max_len(g->bytes, g->align) - KIPC_RING_LINE,
 		.cons = kipc__load_relaxed(cons_word),
 	};
 	return rx->cons % KIPC_REC_BYTES == 0 ? 0 : -EBADMSG;
@@ -69,9 +72,29 @@ int kipc__ring_reserve(struct kipc__ring_tx *tx, struct kipc_msg *m, unsigned n)
 		return r;
 	for (i = 0; i < n; i++)
 		m[i].data = base + tx->reserved[i].off + KIPC_REC_BYTES;
+	/* Payload may be written over the header that was cleared, whatever is committed in the end. */
+	if (end != tx->cleared)
+		tx->cleared = KIPC__RING_NONE;
+	/* Nothing else goes in until it is committed or discarded. */
+	tx->next_len = KIPC__RING_NONE;
 	tx->reserved_end = end;
 	tx->reserved_n = n;
 	return (int)n;
+}
+
+/* Publish up to end; len is that of the only record, or none. */
+static void publish_batch(struct kipc__ring_tx *tx, uint64_t end, uint64_t first_header,
+                          uint64_t len)
+{
+	uint64_t extent = end - tx->prod;
+
+	kipc__ring_publish(tx, end, first_header);
+	if (len != KIPC__RING_NONE) {
+		kipc__ring_prepare(tx, len);
+	} else {
+		kipc__ring_clear_ahead(tx, end + extent);
+		tx->next_len = KIPC__RING_NONE;
+	}
 }
 
 /* Is m, as far as n goes, what was reserved, each message as long or shorter? */
@@ -127,7 +150,7 @@ int kipc__ring_commit(struct kipc__ring_tx *tx, const struct kipc_msg *m, unsign
 			first = header;
 	}
 	tx->reserved_n = 0;
-	kipc__ring_publish(tx, pos, first);
+	publish_batch(tx, pos, first, n == 1 ? m->len : KIPC__RING_NONE);
 	return (int)n;
 }
 
@@ -158,7 +181,7 @@ int kipc__ring_send(struct kipc__ring_tx *tx, const struct kipc_msg *m, unsigned
 		else
 			first = header;
 	}
-	kipc__ring_publish(tx, pos, first);
+	publish_batch(tx, pos, first, i == 1 ? m->len : KIPC__RING_NONE);
 	return (int)i;
 }
 

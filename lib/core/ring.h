@@ -17,6 +17,7 @@
 #define KIPC_CORE_RING_H
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #include <kipc.h>
@@ -26,6 +27,8 @@
 #define kipc__likely(x)   __builtin_expect(!!(x), 1)
 #define kipc__unlikely(x) __builtin_expect(!!(x), 0)
 
+#define KIPC__RING_NONE UINT64_MAX /* no position of a record, no length of one */
+
 struct kipc__ring_tx {
 	uint8_t *data;          /* 2 * bytes: the area, mapped twice */
 	__u64 *prod_word;       /* mine, publish-only */
@@ -34,6 +37,10 @@ struct kipc__ring_tx {
 	uint64_t align;
 	uint64_t prod;         /* the truth about my position */
 	uint64_t cons;         /* what I last saw of the consumer's */
+	uint64_t cleared;      /* a header ahead of prod that reads 0 already, or KIPC__RING_NONE */
+	uint64_t next_len;     /* a record of this length is prepared, or KIPC__RING_NONE */
+	uint64_t next_end;     /* where it would end; there is room for it */
+	uint64_t next_header;  /* what its header would be */
 	uint64_t reserved_end; /* of the pending reservation */
 	unsigned reserved_n;   /* 0: none pending */
 	struct {
@@ -48,6 +55,7 @@ struct kipc__ring_rx {
 	__u64 *cons_word;       /* mine, publish-only */
 	uint64_t bytes;
 	uint64_t align;
+	uint64_t easy;                /* a record of up to this length fits wherever it starts */
 	uint64_t cons;                /* the truth about my position */
 	unsigned peeked;              /* messages looked at and not released */
 	uint64_t end[KIPC_BATCH_MAX]; /* where each of them ends */
@@ -157,22 +165,45 @@ static inline void kipc__ring_copy(void *to, const void *from, size_t len)
  */
 #define KIPC__RING_WORDWISE 256
 
-static inline void kipc__ring_copy_in(void *to, const void *from, size_t len)
+/* Copies the next n bytes, or the compiler makes wide stores of several again. */
+#define KIPC__RING_COPY_STEP(n)         \
+	do {                            \
+		memcpy(t, f, n);        \
+		kipc__fence_compiler(); \
+		t += (n);               \
+		f += (n);               \
+	} while (0)
+
+static inline void kipc__ring_copy_words(void *to, const void *from, size_t len)
 {
 	uint8_t *t = to;
 	const uint8_t *f = from;
+	size_t words;
 
-	if (len > KIPC__RING_WORDWISE) {
-		memcpy(t, f, len);
-		return;
-	}
-	for (; len >= sizeof(uint64_t); len -= sizeof(uint64_t)) {
-		memcpy(t, f, sizeof(uint64_t));
-		kipc__fence_compiler(); /* or the compiler makes wide stores of it again */
-		t += sizeof(uint64_t);
-		f += sizeof(uint64_t);
-	}
-	kipc__ring_copy(t, f, len);
+	for (words = len / 8; words; words--)
+		KIPC__RING_COPY_STEP(8);
+	if (len & 4)
+		KIPC__RING_COPY_STEP(4);
+	if (len & 2)
+		KIPC__RING_COPY_STEP(2);
+	if (len & 1)
+		KIPC__RING_COPY_STEP(1);
+}
+
+static inline void kipc__ring_copy_in(void *to, const void *from, size_t len)
+{
+	if (len > KIPC__RING_WORDWISE)
+		memcpy(to, from, len);
+	else
+		kipc__ring_copy_words(to, from, len);
+}
+
+static inline void kipc__ring_copy_out(void *to, const void *from, size_t len)
+{
+	if (len > KIPC_RING_LINE)
+		memcpy(to, from, len);
+	else
+		kipc__ring_copy_words(to, from, len);
 }
 
 static inline uint64_t *kipc__ring_tx_header(const struct kipc__ring_tx *tx, uint64_t pos)
@@ -199,15 +230,40 @@ static inline uint64_t kipc__ring_tx_end(const struct kipc__ring_tx *tx, uint64_
 	return up;
 }
 
+/* Clear the header at ahead, where the next record will probably end, while nobody waits for it: a
+ * store to a line that the consumer holds delays the header that is stored after it by the time that
+ * the line takes to come. Not on the line of the next header: there the consumer watches already, and
+ * the clearing costs nothing together with that header.
+ */
+static inline void kipc__ring_clear_ahead(struct kipc__ring_tx *tx, uint64_t ahead)
+{
+	tx->cleared = KIPC__RING_NONE;
+	if (((ahead ^ tx->prod) & ~(uint64_t)(KIPC_RING_LINE - 1)) == 0 ||
+	    kipc__unlikely(ahead + KIPC_REC_BYTES - tx->cons > tx->bytes))
+		return;
+	kipc__store_relaxed(kipc__ring_tx_header(tx, ahead), 0);
+	tx->cleared = ahead;
+}
+
 /* The records from prod to end are written, all but the first header. Make them visible at once. */
 static inline void kipc__ring_publish(struct kipc__ring_tx *tx, uint64_t end, uint64_t first_header)
 {
 	/* The header that will follow must read "not yet" before anybody gets that far. */
-	kipc__store_relaxed(kipc__ring_tx_header(tx, end), 0);
+	if (end != tx->cleared)
+		kipc__store_relaxed(kipc__ring_tx_header(tx, end), 0);
 	/* (A) pairs with (B): payloads, later headers and the cleared one are visible before it */
 	kipc__store_release(kipc__ring_tx_header(tx, tx->prod), first_header);
 	tx->prod = end;
 	kipc__store_release(tx->prod_word, end); /* (E) pairs with (J) */
+}
+
+/* While nobody waits for it, work out the record that would follow if it were as long as the last. */
+static inline void kipc__ring_prepare(struct kipc__ring_tx *tx, uint64_t len)
+{
+	tx->next_end = kipc__ring_tx_end(tx, tx->prod, len, &tx->next_header);
+	kipc__ring_clear_ahead(tx, tx->next_end);
+	tx->next_len = tx->next_end + KIPC_REC_BYTES - tx->cons <= tx->bytes ? len
+	                                                                     : KIPC__RING_NONE;
 }
 
 /* The next message at or behind *pos, discarded records skipped. 1: *header is its header and *pos
@@ -239,41 +295,32 @@ static inline void kipc__ring_give_back(struct kipc__ring_rx *rx, uint64_t cons)
 	kipc__store_release(rx->cons_word, cons); /* (C) pairs with (D) */
 }
 
-/* One message in, as kipc__ring_send() with n = 1. */
-static inline int kipc__ring_put(struct kipc__ring_tx *tx, const void *data, uint64_t len)
+/* One message in, if it is one of the length that is prepared: true. It is after one of its length went
+ * in, unless the ring is nearly full or something is reserved.
+ */
+static inline bool kipc__ring_put(struct kipc__ring_tx *tx, const void *data, uint64_t len)
 {
-	uint64_t header;
-	uint64_t end = kipc__ring_tx_end(tx, tx->prod, len, &header);
-	int r;
-
-	if (kipc__unlikely(tx->reserved_n))
-		return -EBUSY;
-	if (kipc__unlikely(len > kipc_ring_max_len(tx->bytes, tx->align)))
-		return -EMSGSIZE;
-	r = kipc__ring_room(tx, end - tx->prod);
-	if (kipc__unlikely(r <= 0))
-		return r;
+	if (kipc__unlikely(len != tx->next_len))
+		return false;
 	kipc__ring_copy_in(kipc__ring_tx_header(tx, tx->prod) + 1, data, len);
-	kipc__ring_publish(tx, end, header);
-	return 1;
+	kipc__ring_publish(tx, tx->next_end, tx->next_header);
+	kipc__ring_prepare(tx, len);
+	return true;
 }
 
-/* One message out, as kipc__ring_recv() with n = 1. */
-static inline int kipc__ring_take(struct kipc__ring_rx *rx, struct kipc_msg *m)
+/* One message out of cap bytes at most, if that takes no second look: its length. -EAGAIN: it does. */
+static inline int64_t kipc__ring_take(struct kipc__ring_rx *rx, void *buf, uint64_t cap)
 {
-	uint64_t pos = rx->cons;
-	uint64_t header, len;
-	int r = kipc__ring_next(rx, &pos, &header);
+	uint64_t header = kipc__ring_look(rx, rx->cons);
+	uint64_t len = kipc__ring_header_len(header);
 
-	if (kipc__unlikely(r <= 0))
-		return r;
-	len = kipc__ring_header_len(header);
-	if (kipc__unlikely(len > m->len))
-		return -EMSGSIZE;
-	kipc__ring_copy(m->data, rx->data + (pos & (rx->bytes - 1)) + KIPC_REC_BYTES, len);
-	m->len = len;
-	kipc__ring_give_back(rx, kipc__ring_after(pos, header, rx->align));
-	return 1;
+	/* The length of nothing wraps and is too long for any buffer. */
+	if (kipc__unlikely((header & ~(KIPC_REC_LEN_MASK | KIPC_REC_LINE)) || len > cap ||
+	                   len > rx->easy))
+		return -EAGAIN;
+	kipc__ring_copy_out(buf, rx->data + (rx->cons & (rx->bytes - 1)) + KIPC_REC_BYTES, len);
+	kipc__ring_give_back(rx, kipc__ring_after(rx->cons, header, rx->align));
+	return (int64_t)len;
 }
 
 #endif /* KIPC_CORE_RING_H */

@@ -93,6 +93,27 @@ static inline void rx_done(struct kipc__ring_chan *c)
 		kipc__ring_wait_rx_bell(c);
 }
 
+/* The last waits ended while spinning: watch for the length of a cache line's way and back before any
+ * preparation for a longer wait, which takes as long. true: something has come.
+ */
+static inline bool watch_briefly(struct kipc__ring_chan *c, int64_t timeout)
+{
+	unsigned i;
+
+	if (c->brisk == 0 || timeout == 0)
+		return false;
+	c->brisk--;
+	for (i = 0; i < KIPC__BRISK_TURNS; i++) {
+		if (kipc__ring_look(&c->rx, c->rx.cons) != 0) {
+			c->base.stats.spins++;
+			return true;
+		}
+		kipc__cpu_relax();
+	}
+	c->brisk = 0;
+	return false;
+}
+
 /* ---- verbs ------------------------------------------------------------------------------ */
 
 static uint64_t bytes_of(const struct kipc_msg *m, int n)
@@ -127,6 +148,18 @@ static uint64_t extent_of(const struct kipc__ring_chan *c, const struct kipc_msg
 	return end - c->tx.prod;
 }
 
+static int wait_for_room(struct kipc__ring_chan *c, const struct kipc_msg *m, unsigned n,
+                         int64_t timeout)
+{
+	int r;
+
+	c->want = extent_of(c, m, n);
+	r = kipc__ring_wait_for(c, KIPC_SIDE_SPACE, timeout);
+	if (r == 0)
+		c->want = 0;
+	return r;
+}
+
 int kipc__ring_base_reserve(struct kipc_chan *base, struct kipc_msg *m, unsigned n, int64_t timeout)
 {
 	struct kipc__ring_chan *c = ring_of(base);
@@ -135,11 +168,9 @@ int kipc__ring_base_reserve(struct kipc_chan *base, struct kipc_msg *m, unsigned
 	if (kipc__unlikely(c->fault))
 		return c->fault;
 	while ((r = kipc__ring_reserve(&c->tx, m, n)) == 0) {
-		c->want = extent_of(c, m, n);
-		r = kipc__ring_wait_for(c, KIPC_SIDE_SPACE, timeout);
+		r = wait_for_room(c, m, n, timeout);
 		if (r < 0)
 			return r;
-		c->want = 0;
 	}
 	return r < 0 ? kipc__ring_wait_broken(c, r) : r;
 }
@@ -166,13 +197,10 @@ int kipc__ring_base_send(struct kipc_chan *base, const struct kipc_msg *m, unsig
 
 	if (kipc__unlikely(c->fault))
 		return c->fault;
-	while ((r = n == 1 ? kipc__ring_put(&c->tx, m->data, m->len)
-	                   : kipc__ring_send(&c->tx, m, n)) == 0) {
-		c->want = extent_of(c, m, 1);
-		r = kipc__ring_wait_for(c, KIPC_SIDE_SPACE, timeout);
+	while ((r = kipc__ring_send(&c->tx, m, n)) == 0) {
+		r = wait_for_room(c, m, 1, timeout);
 		if (r < 0)
 			return r;
-		c->want = 0;
 	}
 	return r < 0 ? kipc__ring_wait_broken(c, r) : sent(c, m, r);
 }
@@ -185,6 +213,8 @@ int kipc__ring_base_peek(struct kipc_chan *base, struct kipc_msg *m, unsigned n,
 	if (kipc__unlikely(c->fault))
 		return c->fault;
 	while ((r = kipc__ring_peek(&c->rx, m, n)) == 0) {
+		if (watch_briefly(c, timeout))
+			continue;
 		r = kipc__ring_wait_for(c, KIPC_SIDE_DATA, timeout);
 		if (r < 0)
 			return r;
@@ -217,7 +247,9 @@ int kipc__ring_base_recv(struct kipc_chan *base, struct kipc_msg *m, unsigned n,
 
 	if (kipc__unlikely(c->fault))
 		return c->fault;
-	while ((r = n == 1 ? kipc__ring_take(&c->rx, m) : kipc__ring_recv(&c->rx, m, n)) == 0) {
+	while ((r = kipc__ring_recv(&c->rx, m, n)) == 0) {
+		if (watch_briefly(c, timeout))
+			continue;
 		r = kipc__ring_wait_for(c, KIPC_SIDE_DATA, timeout);
 		if (r < 0)
 			return r;
@@ -228,6 +260,53 @@ int kipc__ring_base_recv(struct kipc_chan *base, struct kipc_msg *m, unsigned n,
 	c->base.stats.recv_bytes += bytes_of(m, r);
 	rx_done(c);
 	return r;
+}
+
+/* ---- one message: what a round trip is made of -------------------------------------------- */
+
+static int send_one_slowly(struct kipc__ring_chan *c, const void *data, size_t len, int64_t timeout)
+{
+	struct kipc_msg m = { .data = (void *)(uintptr_t)data, .len = len };
+	int r = kipc__ring_base_send(&c->base, &m, 1, timeout);
+
+	return r < 0 ? r : 0;
+}
+
+int kipc__ring_base_send_one(struct kipc_chan *base, const void *data, size_t len, int64_t timeout)
+{
+	struct kipc__ring_chan *c = ring_of(base);
+
+	if (kipc__unlikely(c->fault || !kipc__ring_put(&c->tx, data, len)))
+		return send_one_slowly(c, data, len, timeout);
+	c->base.stats.sent_msgs++;
+	c->base.stats.sent_bytes += len;
+	return tx_done(c);
+}
+
+static ssize_t recv_one_slowly(struct kipc__ring_chan *c, void *buf, size_t cap, int64_t timeout)
+{
+	struct kipc_msg m = { .data = buf, .len = cap };
+	int r = kipc__ring_base_recv(&c->base, &m, 1, timeout);
+
+	return r < 0 ? r : (ssize_t)m.len;
+}
+
+ssize_t kipc__ring_base_recv_one(struct kipc_chan *base, void *buf, size_t cap, int64_t timeout)
+{
+	struct kipc__ring_chan *c = ring_of(base);
+	ssize_t len;
+
+	if (kipc__unlikely(c->fault))
+		return c->fault;
+	if (kipc__ring_look(&c->rx, c->rx.cons) == 0 && !watch_briefly(c, timeout))
+		return recv_one_slowly(c, buf, cap, timeout);
+	len = kipc__ring_take(&c->rx, buf, cap);
+	if (kipc__unlikely(len < 0))
+		return recv_one_slowly(c, buf, cap, timeout);
+	c->base.stats.recv_msgs++;
+	c->base.stats.recv_bytes += (size_t)len;
+	rx_done(c);
+	return len;
 }
 
 int kipc__ring_base_wait(struct kipc_chan *base, unsigned events, int64_t timeout)

@@ -67,6 +67,7 @@ struct kipc__ring_chan {
 	bool polled[2];    /* by side: somebody has the poll descriptor */
 	int fault;         /* -EBADMSG once the peer broke the ring */
 	uint64_t want;     /* bytes of records that last did not fit; 0: none waits */
+	unsigned brisk;    /* waits for data that may start without preparation */
 	unsigned credit;   /* commits until the next look at the peer */
 	unsigned stretch;  /* how many I gave myself last time */
 	int64_t looked_at; /* coarse time of that */
@@ -81,6 +82,9 @@ struct kipc__ring_chan {
 	struct kipc_ring_ctrl *ctrl[2];  /* mine may be written */
 	void *data[2];                   /* mapped twice; mine may be written */
 };
+
+#define KIPC__BRISK_WAITS 1024 /* then the hints to the peer are looked after again */
+#define KIPC__BRISK_TURNS 32
 
 #define KIPC__RING_IN(c)   (1 - (c)->end) /* the ring that I consume */
 #define KIPC__RING_OUT(c)  ((c)->end)

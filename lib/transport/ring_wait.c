@@ -111,10 +111,10 @@ void kipc__ring_wait_look(struct kipc__ring_chan *c)
 		c->stretch = 1;
 		c->back->look(c);
 		cpu_publish(c);
-		fence_negotiate(c, KIPC_SIDE_SPACE);
 	} else if (c->stretch < c->back->look_every) {
 		c->stretch *= 2;
 	}
+	fence_negotiate(c, KIPC_SIDE_SPACE); /* the peer may have come only now */
 	c->credit = c->stretch;
 }
 
@@ -201,6 +201,7 @@ static int spin(struct kipc__ring_chan *c, unsigned side, int64_t deadline)
 			r = kipc__ring_wait_ready(c, side);
 			if (r != 0) {
 				c->base.stats.spins++;
+				c->brisk = KIPC__BRISK_WAITS;
 				return r;
 			}
 			kipc__cpu_relax();

@@ -2,6 +2,7 @@
 /* Random calls on a ring, each checked against a plain queue and plain arithmetic. */
 #include <criterion/criterion.h>
 #include <stdlib.h>
+#include <string.h>
 #include "ring_pair.h"
 
 #define QUEUE 4096
@@ -126,6 +127,36 @@ static void reserve_some(struct model *m)
 	}
 }
 
+/* Reserve, write all over it, and think better of it. */
+static void discard_some(struct model *m)
+{
+	struct kipc_msg msg = { .len = pick_len(m) };
+
+	if (kipc__ring_reserve(&m->r.tx, &msg, 1) != 1)
+		return;
+	memset(msg.data, 0xff, msg.len);
+	must(!kipc__ring_put(&m->r.tx, msg.data, msg.len)); /* not in between */
+	m->r.tx.reserved_n = 0;
+}
+
+/* Several of one length, by the short way where it is open. */
+static void put_some(struct model *m)
+{
+	size_t len = pick(m, 100);
+	uint8_t copy[100];
+	unsigned n = 1 + (unsigned)pick(m, 8), i;
+	struct kipc_msg msg = { .data = copy, .len = len };
+
+	for (i = 0; i < n && stride(m, m->prod, len) <= room(m); i++) {
+		content_fill(copy, len, 1, m->sent);
+		if (!kipc__ring_put(&m->r.tx, copy, len))
+			must_eq(kipc__ring_send(&m->r.tx, &msg, 1), 1);
+		push(m, len, stride(m, m->prod, len));
+	}
+	if (i < n)
+		must(!kipc__ring_put(&m->r.tx, copy, len));
+}
+
 static void check_oldest(struct model *m, const struct kipc_msg *msg, uint64_t i)
 {
 	must_eq(msg->len, m->len[i % QUEUE]);
@@ -180,18 +211,38 @@ static void recv_some(struct model *m)
 	pop(m, fit);
 }
 
+/* One out by the short way, which may refuse but not without a reason. */
+static void take_one(struct model *m)
+{
+	static uint8_t buf[65536];
+	size_t cap = pick(m, 4) ? sizeof(buf) : pick(m, 60);
+	struct kipc_msg msg = { .data = buf, .len = cap };
+	int64_t len = kipc__ring_take(&m->r.rx, buf, cap);
+
+	if (len < 0) {
+		recv_some(m);
+		return;
+	}
+	must(m->sent > m->taken);
+	msg.len = (size_t)len;
+	check_oldest(m, &msg, m->taken);
+	pop(m, 1);
+}
+
 static void run_model(uint64_t bytes, uint32_t align, uint64_t start, uint64_t seed)
 {
-	static void (*const calls[])(struct model *) = { send_some, reserve_some, peek_some,
-		                                         recv_some };
+	static void (*const calls[])(struct model *) = { send_some, reserve_some, discard_some,
+		                                         put_some,  peek_some,    recv_some,
+		                                         take_one };
 	struct model *m = calloc(1, sizeof(*m));
 	unsigned rounds = harness_rounds(20000);
 
 	m->random = seed;
 	ring_pair_make(&m->r, bytes, align, start);
 	for (unsigned i = 0; i < rounds; i++) {
-		calls[pick(m, 4)](m);
+		calls[pick(m, sizeof(calls) / sizeof(*calls))](m);
 		must_eq(m->r.prod.pos - start, m->prod);
+		must_eq(*kipc__ring_tx_header(&m->r.tx, m->r.tx.prod), 0); /* "not yet" */
 	}
 	must(m->taken > rounds / 100);
 	ring_pair_free(&m->r);
