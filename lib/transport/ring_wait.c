@@ -189,6 +189,7 @@ static int spin(struct kipc__ring_chan *c, unsigned side, int64_t deadline)
 {
 	bool for_ever = c->base.wait == KIPC_WAIT_SPIN;
 	int64_t bound = for_ever ? 0 : spin_bound(c);
+	bool sharing = same_cpu(c);
 	int64_t now, looked, until;
 	int r, i;
 
@@ -197,16 +198,18 @@ static int spin(struct kipc__ring_chan *c, unsigned side, int64_t deadline)
 	now = looked = kipc__now();
 	until = for_ever || deadline - now < bound ? deadline : now + bound;
 	for (;;) {
-		for (i = 0; i < TURNS; i++) {
+		for (i = 0; i < (sharing ? 1 : TURNS); i++) {
 			r = kipc__ring_wait_ready(c, side);
 			if (r != 0) {
 				c->base.stats.spins++;
-				c->brisk = KIPC__BRISK_WAITS;
+				if (side == KIPC_SIDE_DATA)
+					c->brisk = sharing ? 0 : KIPC__BRISK_WAITS;
 				return r;
 			}
 			kipc__cpu_relax();
 		}
-		if (for_ever && same_cpu(c))
+		sharing = for_ever && same_cpu(c);
+		if (sharing)
 			sched_yield();
 		now = kipc__now();
 		if (now - looked >= LOOK_NS) {
