@@ -52,7 +52,7 @@ int kipc__ring_reserve(struct kipc__ring_tx *tx, struct kipc_msg *m, unsigned n)
 {
 	uint64_t longest = kipc_ring_max_len(tx->bytes, tx->align);
 	uint8_t *base = (uint8_t *)kipc__ring_tx_header(tx, tx->prod);
-	uint64_t end = tx->prod, header;
+	uint64_t end = tx->prod;
 	unsigned i;
 	int r;
 
@@ -63,7 +63,7 @@ int kipc__ring_reserve(struct kipc__ring_tx *tx, struct kipc_msg *m, unsigned n)
 			return -EMSGSIZE;
 		tx->reserved[i].off = (uint32_t)(end - tx->prod);
 		tx->reserved[i].len = (uint32_t)m[i].len;
-		end = kipc__ring_tx_end(tx, end, m[i].len, &header);
+		end = kipc__ring_tx_end(tx, end, m[i].len, &tx->reserved[i].header);
 		if (end - tx->prod + KIPC_REC_BYTES > tx->bytes)
 			return -EMSGSIZE;
 	}
@@ -97,17 +97,20 @@ static void publish_batch(struct kipc__ring_tx *tx, uint64_t end, uint64_t first
 	}
 }
 
-/* Is m, as far as n goes, what was reserved, each message as long or shorter? */
-static int reserved_matches(const struct kipc__ring_tx *tx, const struct kipc_msg *m, unsigned n)
+/* By how much have the first n, if they are what was reserved, become shorter? UINT64_MAX: not that. */
+static uint64_t reserved_shrunk(const struct kipc__ring_tx *tx, const struct kipc_msg *m,
+                                unsigned n)
 {
-	const uint8_t *base = (const uint8_t *)kipc__ring_tx_header(tx, tx->prod);
+	const uint8_t *first = (const uint8_t *)kipc__ring_tx_header(tx, tx->prod) + KIPC_REC_BYTES;
+	uint64_t shrunk = 0;
 	unsigned i;
 
-	for (i = 0; i < n; i++)
-		if (m[i].data != base + tx->reserved[i].off + KIPC_REC_BYTES ||
-		    m[i].len > tx->reserved[i].len)
-			return 0;
-	return 1;
+	for (i = 0; i < n; i++) {
+		if (m[i].data != first + tx->reserved[i].off || m[i].len > tx->reserved[i].len)
+			return UINT64_MAX;
+		shrunk += tx->reserved[i].len - m[i].len;
+	}
+	return shrunk;
 }
 
 /* The header of a message that ends at or before next, where the next one starts; a gap that is not
@@ -126,14 +129,16 @@ static uint64_t close_gap(struct kipc__ring_tx *tx, uint64_t pos, uint64_t len, 
 	return len + 1;
 }
 
-int kipc__ring_commit(struct kipc__ring_tx *tx, const struct kipc_msg *m, unsigned n)
+/* Write the headers behind the first one, of messages that may have become shorter. Returns where the
+ * last one ends.
+ */
+static uint64_t write_shrunk(struct kipc__ring_tx *tx, const struct kipc_msg *m, unsigned n,
+                             uint64_t *first)
 {
-	uint64_t pos, next, header, first = 0;
+	uint64_t pos = tx->prod, next, header;
 	unsigned i;
 
-	if (n == 0 || n > tx->reserved_n || !reserved_matches(tx, m, n))
-		return -EINVAL;
-	for (i = 0, pos = tx->prod; i < n; i++, pos = next) {
+	for (i = 0; i < n; i++, pos = next) {
 		if (i + 1 < n) {
 			next = tx->prod + tx->reserved[i + 1].off;
 			header = close_gap(tx, pos, m[i].len, next);
@@ -147,10 +152,35 @@ int kipc__ring_commit(struct kipc__ring_tx *tx, const struct kipc_msg *m, unsign
 		if (i)
 			kipc__store_relaxed(kipc__ring_tx_header(tx, pos), header);
 		else
-			first = header;
+			*first = header;
 	}
+	return pos;
+}
+
+/* The same where they are as long as they were reserved. */
+static uint64_t write_reserved(struct kipc__ring_tx *tx, unsigned n, uint64_t *first)
+{
+	unsigned i;
+
+	*first = tx->reserved[0].header;
+	for (i = 1; i < n; i++)
+		kipc__store_relaxed(kipc__ring_tx_header(tx, tx->prod + tx->reserved[i].off),
+		                    tx->reserved[i].header);
+	return n < tx->reserved_n ? tx->prod + tx->reserved[n].off : tx->reserved_end;
+}
+
+int kipc__ring_commit(struct kipc__ring_tx *tx, const struct kipc_msg *m, unsigned n)
+{
+	uint64_t shrunk, end, first;
+
+	if (n == 0 || n > tx->reserved_n)
+		return -EINVAL;
+	shrunk = reserved_shrunk(tx, m, n);
+	if (shrunk == UINT64_MAX)
+		return -EINVAL;
+	end = shrunk ? write_shrunk(tx, m, n, &first) : write_reserved(tx, n, &first);
 	tx->reserved_n = 0;
-	publish_batch(tx, pos, first, n == 1 ? m->len : KIPC__RING_NONE);
+	publish_batch(tx, end, first, n == 1 ? m->len : KIPC__RING_NONE);
 	return (int)n;
 }
 
@@ -189,35 +219,34 @@ int kipc__ring_send(struct kipc__ring_tx *tx, const struct kipc_msg *m, unsigned
 
 int kipc__ring_ready_slow(const struct kipc__ring_rx *rx)
 {
-	uint64_t pos = rx->cons;
-	uint64_t header;
+	uint64_t after = rx->cons;
+	uint64_t pos, header;
 
-	return kipc__ring_next(rx, &pos, &header);
+	return kipc__ring_next(rx, &pos, &header, &after);
 }
 
 int kipc__ring_peek(struct kipc__ring_rx *rx, struct kipc_msg *m, unsigned n)
 {
-	uint64_t pos = rx->cons;
-	uint64_t header;
+	uint8_t *data = (uint8_t *)(uintptr_t)rx->data;
+	uint64_t after = rx->cons, sum = 0;
+	uint64_t pos, header, len;
 	unsigned i;
 	int r;
 
 	for (i = 0; i < n; i++) {
-		r = kipc__ring_next(rx, &pos, &header);
+		r = kipc__ring_next(rx, &pos, &header, &after);
 		if (r < 0 && i == 0)
 			return r;
 		if (r <= 0)
 			break;
+		len = kipc__ring_header_len(header);
 		m[i] = (struct kipc_msg){
-			.data = (void *)(uintptr_t)(kipc__ring_header(
-							    (uint8_t *)(uintptr_t)rx->data,
-							    rx->bytes, pos) +
-			                            1),
-			.len = kipc__ring_header_len(header),
+			.data = data + (pos & (rx->bytes - 1)) + KIPC_REC_BYTES,
+			.len = len,
 		};
-		pos = kipc__ring_after(pos, header, rx->align);
-		rx->end[i] = pos;
-		rx->len[i] = (uint32_t)m[i].len;
+		sum += len;
+		rx->sum[i] = sum;
+		rx->end[i] = after;
 	}
 	rx->peeked = i;
 	return (int)i;
@@ -226,40 +255,41 @@ int kipc__ring_peek(struct kipc__ring_rx *rx, struct kipc_msg *m, unsigned n)
 int kipc__ring_release(struct kipc__ring_rx *rx, unsigned n)
 {
 	unsigned i, left;
+	uint64_t sum;
 
 	if (n > rx->peeked)
 		return -EINVAL;
 	if (n == 0)
 		return 0;
 	left = rx->peeked - n;
+	sum = rx->sum[n - 1];
 	kipc__ring_give_back(rx, rx->end[n - 1]);
 	rx->peeked = left;
 	for (i = 0; i < left; i++) {
 		rx->end[i] = rx->end[i + n];
-		rx->len[i] = rx->len[i + n];
+		rx->sum[i] = rx->sum[i + n] - sum;
 	}
 	return (int)n;
 }
 
 int kipc__ring_recv(struct kipc__ring_rx *rx, struct kipc_msg *m, unsigned n)
 {
-	uint64_t pos = rx->cons;
-	uint64_t end = pos;
-	uint64_t header;
+	uint64_t after = rx->cons;
+	uint64_t end = after;
+	uint64_t pos, header;
 	unsigned i;
 	int r = 0;
 
 	for (i = 0; i < n; i++) {
-		r = kipc__ring_next(rx, &pos, &header);
+		r = kipc__ring_next(rx, &pos, &header, &after);
 		if (r > 0 && kipc__unlikely(kipc__ring_header_len(header) > m[i].len))
 			r = -EMSGSIZE;
 		if (r <= 0)
 			break;
 		m[i].len = kipc__ring_header_len(header);
-		kipc__ring_copy(m[i].data, rx->data + (pos & (rx->bytes - 1)) + KIPC_REC_BYTES,
-		                m[i].len);
-		pos = kipc__ring_after(pos, header, rx->align);
-		end = pos;
+		kipc__ring_copy_out(m[i].data, rx->data + (pos & (rx->bytes - 1)) + KIPC_REC_BYTES,
+		                    m[i].len);
+		end = after;
 	}
 	if (i == 0)
 		return r;

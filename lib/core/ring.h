@@ -44,8 +44,9 @@ struct kipc__ring_tx {
 	uint64_t reserved_end; /* of the pending reservation */
 	unsigned reserved_n;   /* 0: none pending */
 	struct {
-		uint32_t off; /* of the record behind prod */
-		uint32_t len; /* of the message, at most */
+		uint32_t off;    /* of the record behind prod */
+		uint32_t len;    /* of the message, at most */
+		uint64_t header; /* of the record, if the message stays that long */
 	} reserved[KIPC_BATCH_MAX];
 };
 
@@ -59,7 +60,7 @@ struct kipc__ring_rx {
 	uint64_t cons;                /* the truth about my position */
 	unsigned peeked;              /* messages looked at and not released */
 	uint64_t end[KIPC_BATCH_MAX]; /* where each of them ends */
-	uint32_t len[KIPC_BATCH_MAX]; /* how long each is, as it was checked */
+	uint64_t sum[KIPC_BATCH_MAX]; /* payload bytes up to and with each, as they were checked */
 };
 
 /* Start a side at the position that its word holds: geom.start, or where a former owner of this end
@@ -141,23 +142,16 @@ static inline uint64_t kipc__ring_after(uint64_t pos, uint64_t header, uint64_t 
 	return header & KIPC_REC_LINE ? kipc__ring_line_up(end) : end;
 }
 
-/* Is this header, found at pos, one that an honest producer writes? */
-static inline int kipc__ring_header_valid(const struct kipc__ring_rx *rx, uint64_t pos,
-                                          uint64_t header)
+/* Is this header one that an honest producer writes, if its record ends at after? */
+static inline bool kipc__ring_header_valid(const struct kipc__ring_rx *rx, uint64_t header,
+                                           uint64_t after)
 {
 	return (header & KIPC_REC_LEN_MASK) != 0 &&
 	       (header & ~(KIPC_REC_LEN_MASK | KIPC_REC_KNOWN)) == 0 &&
-	       kipc__ring_after(pos, header, rx->align) + KIPC_REC_BYTES - rx->cons <= rx->bytes;
+	       after + KIPC_REC_BYTES - rx->cons <= rx->bytes;
 }
 
 /* ---- the steps -------------------------------------------------------------------------- */
-
-/* memcpy() may not be given NULL, not even for nothing. */
-static inline void kipc__ring_copy(void *to, const void *from, size_t len)
-{
-	if (kipc__likely(len))
-		memcpy(to, from, len);
-}
 
 /* Copy a payload into the ring. Records are aligned to 8, so the wide stores of memcpy() would lie
  * across cache lines, and one of those waits until both lines are taken from the consumer; words
@@ -200,7 +194,7 @@ static inline void kipc__ring_copy_in(void *to, const void *from, size_t len)
 
 static inline void kipc__ring_copy_out(void *to, const void *from, size_t len)
 {
-	if (len > KIPC_RING_LINE)
+	if (len > KIPC_RING_LINE) /* also: memcpy() may not be given NULL, not even for nothing */
 		memcpy(to, from, len);
 	else
 		kipc__ring_copy_words(to, from, len);
@@ -266,21 +260,23 @@ static inline void kipc__ring_prepare(struct kipc__ring_tx *tx, uint64_t len)
 	                                                                     : KIPC__RING_NONE;
 }
 
-/* The next message at or behind *pos, discarded records skipped. 1: *header is its header and *pos
- * its position; 0: none yet; -EBADMSG. Never goes beyond one ring from cons, whatever is written there.
+/* The next message at or behind *after, discarded records skipped. 1: *pos is its position, *header its
+ * header and *after where it ends; 0: none yet; -EBADMSG. Never goes beyond one ring from cons, whatever
+ * is written there.
  */
-static inline int kipc__ring_next(const struct kipc__ring_rx *rx, uint64_t *pos, uint64_t *header)
+static inline int kipc__ring_next(const struct kipc__ring_rx *rx, uint64_t *pos, uint64_t *header,
+                                  uint64_t *after)
 {
-	for (;;) {
+	do {
+		*pos = *after;
 		*header = kipc__ring_look(rx, *pos);
 		if (*header == 0)
 			return 0;
-		if (kipc__unlikely(!kipc__ring_header_valid(rx, *pos, *header)))
+		*after = kipc__ring_after(*pos, *header, rx->align);
+		if (kipc__unlikely(!kipc__ring_header_valid(rx, *header, *after)))
 			return -EBADMSG;
-		if (kipc__likely(!(*header & KIPC_REC_DISCARD)))
-			return 1;
-		*pos = kipc__ring_after(*pos, *header, rx->align);
-	}
+	} while (kipc__unlikely(*header & KIPC_REC_DISCARD));
+	return 1;
 }
 
 static inline uint64_t kipc__ring_header_len(uint64_t header)

@@ -225,13 +225,9 @@ int kipc__ring_base_peek(struct kipc_chan *base, struct kipc_msg *m, unsigned n,
 int kipc__ring_base_release(struct kipc_chan *base, unsigned n)
 {
 	struct kipc__ring_chan *c = ring_of(base);
-	uint64_t bytes = 0;
-	unsigned i;
-	int r;
+	uint64_t bytes = n && n <= c->rx.peeked ? c->rx.sum[n - 1] : 0;
+	int r = kipc__ring_release(&c->rx, n);
 
-	for (i = 0; i < n && i < c->rx.peeked; i++)
-		bytes += c->rx.len[i];
-	r = kipc__ring_release(&c->rx, n);
 	if (r <= 0)
 		return r;
 	c->base.stats.recv_msgs += n;
