@@ -122,7 +122,7 @@ static long kipc_end_xchg(struct kipc_dev_call *call)
 	rc = kipc_chan_check_owner(end);
 	return rc
 	               ?: kipc_wake_exchange(ring, arg->wake.hint, bell, arg->wait.position,
-	                                     arg->wait.deadline);
+	                                     kipc_end_host_time(arg->wait.deadline));
 }
 
 /* A free end has no owner, so whoever holds its file may shut it. */

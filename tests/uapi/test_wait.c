@@ -99,6 +99,9 @@ static void wait_elsewhen(struct peer *me, void *arg)
 	must_eq(side_wait(&s, DATA, 8, until), -ETIMEDOUT);
 	must(harness_now() >= until);
 	must_eq(side_wait(&s, DATA, 8, 0), -ETIMEDOUT);
+	until = harness_now() + 20 * MSEC;
+	must_eq(side_xchg(&s, 8, KIPC_HINT_NONE, until), -ETIMEDOUT);
+	must(harness_now() >= until);
 	peer_tell(me, 'd');
 }
 
