@@ -13,7 +13,7 @@ set -eu
 
 build='gcc make libc6-dev pkg-config libnuma-dev'
 bench='liburing-dev libjansson-dev gnuplot-nox'
-test='g++ libcriterion-dev valgrind strace'
+test='g++ libcriterion-dev valgrind strace relacy-dev spin'
 vm='linux-headers-amd64 sparse busybox-static cpio xz-utils kmod procps iproute2 pahole
     ca-certificates debian-archive-keyring'
 qemu='qemu-system-x86 seabios'

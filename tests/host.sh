@@ -39,13 +39,20 @@ run_program() {
 }
 
 summary=
-[ $# -gt 0 ] || set -- unit conformance abi uapi tools
+[ $# -gt 0 ] || set -- unit conformance abi uapi tools model
 for name; do
-	if [ "$name" = tools ]; then
-		run_program tools tools/test.sh
-	else
-		run_program "$name" "$BUILD/tests/$name"
-	fi
+	case $name in
+	tools) run_program tools tools/test.sh ;;
+	model)
+		# The checker runs the code as it is written, not as it was compiled here.
+		if [ "${SAN:-}" = 1 ]; then
+			echo 'model: the same with sanitizers, so not run again'
+		else
+			run_program model tests/model/run.sh
+		fi
+		;;
+	*) run_program "$name" "$BUILD/tests/$name" ;;
+	esac
 done
 printf '\n%s' "$summary"
 echo "test-host: $passed passed, $failed failed, $skipped skipped"

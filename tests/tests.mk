@@ -3,6 +3,7 @@
 #   make tests        builds all test programs into $(BUILD)/tests
 #   make test-host    builds and runs those that need no module; the last line is
 #                     "test-host: N passed, N failed, N skipped"
+#   make test-model   the model checker alone, over the real code and over broken twins of it
 #
 # unit reaches into the library, conformance sees kipc.h only, uapi no library at all. All are linked
 # against the static library, so that they run from anywhere, also inside a test machine.
@@ -18,8 +19,11 @@ $(TESTS_OBJDIR)/%: TESTS_CFLAGS := -Ilib/include
 $(TESTS_OBJDIR)/unit/% $(TESTS_OBJDIR)/abi/%: TESTS_CFLAGS := -Ilib/include -Ilib -Ikmod/uapi
 $(TESTS_OBJDIR)/uapi/%: TESTS_CFLAGS := -Ikmod/uapi
 
-.PHONY: tests test-host
-tests: $(TESTS_BIN) $(TESTS_ROUNDTRIP) $(BUILD)/tests/vm-list
+# The model checker is C++ and slow to compile; the models and their twins are C, and run.sh's.
+TESTS_CHECKER := $(if $(wildcard /usr/include/relacy/relacy.hpp),$(BUILD)/tests/model/checker.o)
+
+.PHONY: tests test-host test-model
+tests: $(TESTS_CHECKER) $(TESTS_BIN) $(TESTS_ROUNDTRIP) $(BUILD)/tests/vm-list
 
 $(TESTS_OBJDIR)/%.o: tests/%.c
 	@mkdir -p $(@D)
@@ -48,7 +52,14 @@ $(BUILD)/tests/vm-list: tests/tests.mk
 
 VM_TESTS += $(BUILD)/tests/uapi $(BUILD)/tests/conformance $(TESTS_ROUNDTRIP) $(BUILD)/tests/vm-list
 
+$(BUILD)/tests/model/checker.o: tests/model/checker.cc tests/model/checker.h
+	@mkdir -p $(@D)
+	$(Q)$(CXX) -std=gnu++11 -O1 -g -Wall -Wextra -Werror -c -o $@ $<
+
+test-model: $(TESTS_CHECKER)
+	$(Q)BUILD=$(BUILD) CC='$(CC)' CXX='$(CXX)' tests/model/run.sh
+
 test-host: lib tests tools
-	$(Q)BUILD=$(BUILD) CC='$(CC)' MAKE='$(MAKE)' SAN=$(SAN) tests/host.sh
+	$(Q)BUILD=$(BUILD) CC='$(CC)' CXX='$(CXX)' MAKE='$(MAKE)' SAN=$(SAN) tests/host.sh
 
 -include $(sort $(TESTS_ALL_OBJ:.o=.d))
