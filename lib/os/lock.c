@@ -10,6 +10,8 @@
 #include "lock.h"
 #include "sys.h"
 
+#define BUCKETS 1024
+
 struct kipc__lockfile {
 	struct kipc__lockfile *next;
 	dev_t dev;
@@ -23,13 +25,18 @@ struct kipc__lockfile {
 };
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-static struct kipc__lockfile *files;
+static struct kipc__lockfile *files[BUCKETS]; /* by inode: a process may have many channels */
+
+static struct kipc__lockfile **bucket(ino_t ino)
+{
+	return &files[ino % BUCKETS];
+}
 
 static struct kipc__lockfile *find(const struct stat *st)
 {
 	struct kipc__lockfile *f;
 
-	for (f = files; f; f = f->next)
+	for (f = *bucket(st->st_ino); f; f = f->next)
 		if (f->dev == st->st_dev && f->ino == st->st_ino)
 			return f;
 	return NULL;
@@ -57,8 +64,8 @@ static struct kipc__lockfile *add(const struct stat *st, int fd)
 	f->ino = st->st_ino;
 	f->fd = fd;
 	f->refs = 1;
-	f->next = files;
-	files = f;
+	f->next = *bucket(f->ino);
+	*bucket(f->ino) = f;
 	return f;
 }
 
@@ -104,7 +111,7 @@ void kipc__lockfile_put(struct kipc__lockfile *f)
 		return;
 	pthread_mutex_lock(&mutex);
 	if (--f->refs == 0) {
-		for (at = &files; *at != f; at = &(*at)->next)
+		for (at = bucket(f->ino); *at != f; at = &(*at)->next)
 			;
 		*at = f->next;
 		for (i = 0; i < f->nr_kept; i++)
