@@ -13,6 +13,18 @@
 
 int kipc__map(void **out, int fd, uint64_t off, size_t bytes, int prot);
 
+/* Areas of a file in a row of addresses, in this order; the same one may stand there twice. Those that
+ * lie one behind the other in the file as well become one mapping: the kernel limits their number.
+ * kipc__unmap() takes all of the row at once.
+ */
+struct kipc__span {
+	uint64_t off;
+	size_t bytes;
+};
+
+int kipc__map_row(void **out, int fd, const struct kipc__span *spans, unsigned n, int prot);
+size_t kipc__map_row_bytes(const struct kipc__span *spans, unsigned n);
+
 /* [0, bytes) of the area twice in a row. */
 int kipc__map_mirror(void **out, int fd, uint64_t off, size_t bytes, int prot);
 

@@ -105,17 +105,8 @@ static void shm_close(struct kipc_chan *c, bool in_use)
 /* A fresh end knows what it is an end of before it is mapped for good. */
 static int learn(struct kipc__shm_chan *s)
 {
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	int fd = kipc__lockfile_fd(s->file);
-	struct kipc_ring_status *st = NULL;
-	uint64_t total;
-	int r = kipc__region_bytes(fd, &total);
+	int r = kipc__shm_learn(s);
 
-	if (r == 0)
-		r = total < page ? -EBADMSG : kipc__map((void **)&st, fd, 0, page, PROT_READ);
-	if (r == 0)
-		r = kipc__ring_layout_learn(&s->ring, st, total);
-	kipc__unmap(st, page);
 	if (r < 0)
 		kipc__why_set("the memory holds no kipc channel");
 	return r;

@@ -55,6 +55,7 @@ int kipc__shm_shut(struct kipc__ring_chan *c, unsigned dirs);
 /* shm_end.c: the memory and the life lock of an end. */
 void kipc__shm_free(struct kipc__shm_chan *s);
 int kipc__shm_fill(int fd, const struct kipc__config *cfg);
+int kipc__shm_learn(struct kipc__shm_chan *s);
 int kipc__shm_map(struct kipc__shm_chan *s);
 void kipc__shm_unmap(struct kipc__shm_chan *s);
 int kipc__shm_begin(struct kipc__shm_chan *s);

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <unistd.h>
 #include "../os/numa.h"
@@ -34,65 +36,78 @@ void kipc__shm_unlock(struct kipc__shm_chan *s)
 	s->locked = false;
 }
 
-static uint64_t map_bytes(const struct kipc__ring_chan *c, unsigned ring)
-{
-	return c->geom[ring].bytes;
-}
+#define SPANS 7
 
-static void unmap(struct kipc__ring_chan *c)
+/* STATUS, both CTRL, and each DATA twice. */
+static void spans_of(const struct kipc__ring_chan *c, struct kipc__span spans[SPANS])
 {
 	unsigned i;
 
+	spans[0] = (struct kipc__span){ 0, c->status_bytes };
 	for (i = 0; i < 2; i++) {
-		kipc__unmap(c->data[i], 2 * map_bytes(c, i));
-		kipc__unmap(c->ctrl[i], c->ident.ctrl_bytes);
-		c->data[i] = c->ctrl[i] = NULL;
+		spans[1 + i] =
+			(struct kipc__span){ c->ident.ctrl_off + (uint64_t)i * c->ident.ctrl_bytes,
+			                     c->ident.ctrl_bytes };
+		spans[3 + 2 * i] = (struct kipc__span){ c->geom[i].data_off, c->geom[i].bytes };
+		spans[4 + 2 * i] = spans[3 + 2 * i];
 	}
-	kipc__unmap(c->status, c->status_bytes);
-	c->status = NULL;
 }
 
-/* Everything may be written, also what I only read: who can open the file can map it as he likes, so
- * page permissions are the module's to give. And measured on Zen 4, polling a line through a page that
- * may not be written makes its way from the producer longer, by 15 ns each way.
- */
-static int map_areas(struct kipc__ring_chan *c, int fd)
+/* What the region is: its file may not be shorter than what will be touched. */
+int kipc__shm_learn(struct kipc__shm_chan *s)
 {
-	const int prot = PROT_READ | PROT_WRITE;
-	int r = 0;
-	unsigned i;
-
-	for (i = 0; i < 2 && r == 0; i++) {
-		r = kipc__map((void **)&c->ctrl[i], fd,
-		              c->ident.ctrl_off + (uint64_t)i * c->ident.ctrl_bytes,
-		              c->ident.ctrl_bytes, prot);
-		if (r == 0)
-			r = kipc__map_mirror(&c->data[i], fd, c->geom[i].data_off, map_bytes(c, i),
-			                     prot);
-	}
-	return r;
-}
-
-/* STATUS first, then what it says. The file may not be shorter than what will be touched. */
-int kipc__shm_map(struct kipc__shm_chan *s)
-{
-	struct kipc__ring_chan *c = &s->ring;
+	struct kipc_ring_status st;
 	int fd = kipc__lockfile_fd(s->file);
 	uint64_t total;
 	int r = kipc__region_bytes(fd, &total);
 
-	c->status_bytes = (size_t)sysconf(_SC_PAGESIZE);
-	if (r == 0 && total < c->status_bytes)
-		r = -EBADMSG;
-	if (r == 0)
-		r = kipc__map((void **)&c->status, fd, 0, c->status_bytes, PROT_READ | PROT_WRITE);
-	if (r == 0)
-		r = kipc__ring_layout_learn(c, c->status, total);
-	if (r == 0)
-		r = map_areas(c, fd);
+	s->ring.status_bytes = (size_t)sysconf(_SC_PAGESIZE);
 	if (r < 0)
-		unmap(c);
-	return r;
+		return r;
+	if (total < s->ring.status_bytes || pread(fd, &st, sizeof(st), 0) != sizeof(st))
+		return -EBADMSG;
+	return kipc__ring_layout_learn(&s->ring, &st, total);
+}
+
+/* All areas in one row, which takes three mappings where the rings lie one behind the other.
+ *
+ * Everything may be written, also what I only read: who can open the file can map it as he likes, so
+ * page permissions are the module's to give. And measured on Zen 4, polling a line through a page that
+ * may not be written makes its way from the producer longer, by 15 ns each way.
+ */
+int kipc__shm_map(struct kipc__shm_chan *s)
+{
+	struct kipc__ring_chan *c = &s->ring;
+	struct kipc__span spans[SPANS];
+	int r = kipc__shm_learn(s);
+	char *row;
+
+	if (r < 0)
+		return r;
+	spans_of(c, spans);
+	r = kipc__map_row((void **)&row, kipc__lockfile_fd(s->file), spans, SPANS,
+	                  PROT_READ | PROT_WRITE);
+	if (r < 0)
+		return r;
+	c->status = (void *)row;
+	c->ctrl[0] = (void *)(row + kipc__map_row_bytes(spans, 1));
+	c->ctrl[1] = (void *)(row + kipc__map_row_bytes(spans, 2));
+	c->data[0] = row + kipc__map_row_bytes(spans, 3);
+	c->data[1] = row + kipc__map_row_bytes(spans, 5);
+	return 0;
+}
+
+/* Undo kipc__shm_map(): not begun, or over. */
+void kipc__shm_unmap(struct kipc__shm_chan *s)
+{
+	struct kipc__ring_chan *c = &s->ring;
+	struct kipc__span spans[SPANS];
+
+	spans_of(c, spans);
+	kipc__unmap(c->status, kipc__map_row_bytes(spans, SPANS));
+	c->status = NULL;
+	c->ctrl[0] = c->ctrl[1] = NULL;
+	c->data[0] = c->data[1] = NULL;
 }
 
 /* The end becomes mine: its lock is held already. */
@@ -114,35 +129,34 @@ int kipc__shm_begin(struct kipc__shm_chan *s)
 	return 0;
 }
 
-/* Undo kipc__shm_map(): not begun, or over. */
-void kipc__shm_unmap(struct kipc__shm_chan *s)
+static int put(int fd, const void *what, size_t len, uint64_t off)
 {
-	unmap(&s->ring);
+	ssize_t n = pwrite(fd, what, len, (off_t)off);
+
+	return n == (ssize_t)len ? 0 : n < 0 ? -errno : -EIO;
 }
 
 /* The first positions lie in CTRL, where only their ends write later on. */
 static int format(int fd, const struct kipc__config *cfg, uint32_t page)
 {
-	struct kipc_ring_status *st = NULL;
-	struct kipc_ring_ctrl *ctrl = NULL;
-	int r = kipc__map((void **)&st, fd, 0, page, PROT_READ | PROT_WRITE);
+	struct kipc_ring_status st = { 0 };
+	int r = 0;
 	unsigned i;
 
-	if (r == 0)
-		r = kipc__map((void **)&ctrl, fd, page, 2ULL * page, PROT_READ | PROT_WRITE);
-	if (r == 0) {
-		kipc__ring_layout_format(st, cfg, page);
-		for (i = 0; i < 2; i++) {
-			struct kipc_ring_ctrl *mine = (void *)((char *)ctrl + (size_t)i * page);
+	kipc__ring_layout_format(&st, cfg, page);
+	for (i = 0; i < 2 && r == 0; i++) {
+		struct kipc_ring_pos pos[2] = { { .pos = st.geom[i].start },
+			                        { .pos = st.geom[1 - i].start } };
 
-			mine->prod.pos = st->geom[i].start;
-			mine->cons.pos = st->geom[1 - i].start;
-		}
+		r = put(fd, pos, sizeof(pos),
+		        st.ident.ctrl_off + (uint64_t)i * st.ident.ctrl_bytes);
 	}
-	kipc__unmap(ctrl, 2ULL * page);
-	kipc__unmap(st, page);
-	return r;
+	return r < 0 ? r : put(fd, &st, sizeof(st), 0);
 }
+
+_Static_assert(offsetof(struct kipc_ring_ctrl, prod) == 0 &&
+                       offsetof(struct kipc_ring_ctrl, cons) == sizeof(struct kipc_ring_pos),
+               "format() writes prod and cons in one piece");
 
 /* Give a nameless file its memory, on its node, and its content. */
 int kipc__shm_fill(int fd, const struct kipc__config *cfg)

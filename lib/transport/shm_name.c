@@ -129,12 +129,10 @@ static int take_end(struct kipc__shm_chan *s, const struct kipc__config *cfg)
 
 static int join_locked(struct kipc__shm_chan *s, const struct kipc__config *cfg)
 {
-	unsigned end;
 	int r;
 
 	if (!kipc__region_is(kipc__lockfile_fd(s->file), s->name))
 		return RETRY;
-	s->ring.end = 1; /* the newcomer's, as long as it is free: DATA is mapped for it */
 	r = kipc__shm_map(s);
 	if (r < 0) {
 		kipc__why_set(r == -EPROTO ? "it was made by another version of libkipc"
@@ -147,11 +145,6 @@ static int join_locked(struct kipc__shm_chan *s, const struct kipc__config *cfg)
 		return r;
 	}
 	r = take_end(s, cfg);
-	end = s->ring.end;
-	if (r == 0 && end == 0) { /* it was handed over and is free again */
-		kipc__shm_unmap(s);
-		r = kipc__shm_map(s);
-	}
 	if (r == 0)
 		r = kipc__shm_begin(s);
 	if (r < 0)
