@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT
+#include <errno.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 #include "shm_chan.h"
 
 /*
  * The doorbell: one per end, for both of its sides. The peer sends the letter of the side that it finds
- * armed; a latch, an eventfd of this process, keeps a side readable when a letter was for the other
- * one, or when the ring is ready already.
+ * armed. A side is kept readable when a letter was for the other one, or when the ring is ready already,
+ * by asking its epoll whether letters may be sent as well: they may, for an honest peer takes the one or
+ * two that it is sent before it arms again, and where it does not it spoils its own messages only.
  */
 
 static const char letters[2] = { [KIPC_SIDE_DATA] = 'd', [KIPC_SIDE_SPACE] = 's' };
@@ -31,22 +34,38 @@ void kipc__shm_bell_ring(struct kipc__shm_chan *s, unsigned side)
 	(void)!write(s->peer_bell, &letters[side], 1);
 }
 
+int kipc__shm_bell_watch(struct kipc__shm_chan *s, unsigned side)
+{
+	struct epoll_event e = { .events = EPOLLIN };
+
+	return epoll_ctl(s->epoll[side], EPOLL_CTL_ADD, kipc__shm_bell_fd(s), &e) == 0 ? 0 : -errno;
+}
+
+static void ask_for(struct kipc__shm_chan *s, unsigned side, uint32_t events)
+{
+	struct epoll_event e = { .events = events };
+
+	(void)epoll_ctl(s->epoll[side], EPOLL_CTL_MOD, kipc__shm_bell_fd(s), &e);
+}
+
+/* Both halves of the end may come here at once. The mark follows the change: whoever sees the mark
+ * undoes the change, and a change that is not undone leaves the mark.
+ */
 void kipc__shm_bell_self(struct kipc__shm_chan *s, unsigned side)
 {
-	uint64_t one = 1;
-
-	if (s->latch[side] >= 0)
-		(void)!write(s->latch[side], &one, sizeof(one));
+	if (s->epoll[side] < 0)
+		return;
+	ask_for(s, side, EPOLLIN | EPOLLOUT);
+	kipc__store_release(&s->latched[side], true); /* pairs with the exchange in _quiet() */
 }
 
 void kipc__shm_bell_quiet(struct kipc__shm_chan *s, unsigned side)
 {
-	uint64_t count;
-
-	(void)!read(s->latch[side], &count, sizeof(count));
+	if (kipc__exchange(&s->latched[side], false))
+		ask_for(s, side, EPOLLIN);
 }
 
-/* Letters for the other side are passed on to its latch. */
+/* Letters for the other side are passed on to it. */
 void kipc__shm_bell_drain(struct kipc__shm_chan *s, unsigned side)
 {
 	char got[64];
@@ -71,10 +90,8 @@ void kipc__shm_bell_close(struct kipc__shm_chan *s)
 {
 	unsigned side;
 
-	for (side = 0; side < 2; side++) {
+	for (side = 0; side < 2; side++)
 		kipc__fd_close(s->epoll[side]);
-		kipc__fd_close(s->latch[side]);
-	}
 	kipc__fd_close(s->watch);
 	kipc__fd_close(s->bell);
 	kipc__fd_close(s->peer_bell);

@@ -29,9 +29,9 @@ struct kipc__shm_chan {
 	int bell;      /* named: my doorbell, a FIFO, once somebody polls */
 	int peer_bell; /* named: the peer's, once it has to be rung */
 
-	/* Polling, by side: epoll contains the doorbell, the latch and the watch. */
+	/* Polling, by side: epoll contains the doorbell and the watch. */
 	int epoll[2];
-	int latch[2];
+	bool latched[2];  /* kept readable without a letter */
 	int watch;        /* the peer's pidfd, readable when it is dead; -1: none yet */
 	bool watch_ticks; /* its pid cannot be seen from here: a timer that asks for a look */
 };
@@ -40,6 +40,7 @@ struct kipc__shm_chan {
 int kipc__shm_bell_fd(const struct kipc__shm_chan *s);
 int kipc__shm_bell_open(struct kipc__shm_chan *s);
 void kipc__shm_bell_ring(struct kipc__shm_chan *s, unsigned side);
+int kipc__shm_bell_watch(struct kipc__shm_chan *s, unsigned side);
 void kipc__shm_bell_self(struct kipc__shm_chan *s, unsigned side);
 void kipc__shm_bell_quiet(struct kipc__shm_chan *s, unsigned side);
 void kipc__shm_bell_drain(struct kipc__shm_chan *s, unsigned side);

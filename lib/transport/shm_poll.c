@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
@@ -10,9 +9,7 @@
 /*
  * What a poller sees. One epoll descriptor per side holds
  *
- *   the doorbell  one for both sides: the peer sends it the side's letter when it finds it armed
- *   a latch       an eventfd of this process: keeps the side readable when the doorbell's letter was
- *                 for the other side, or when the ring is ready already
+ *   the doorbell  one for both sides (shm_bell.c)
  *   the watch     the peer's pidfd: a death is told without anybody looking
  *
  * A side is either armed, or readable. A call that finds nothing drains, arms and looks once more.
@@ -117,15 +114,15 @@ int kipc__shm_fd(struct kipc__ring_chan *c, unsigned side)
 	r = kipc__shm_bell_open(s);
 	if (r < 0)
 		return r;
-	if (s->latch[side] < 0)
-		s->latch[side] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	if (s->latch[side] < 0)
-		return -errno;
 	s->epoll[side] = epoll_create1(EPOLL_CLOEXEC);
 	if (s->epoll[side] < 0)
 		return -errno;
-	epoll_add(s->epoll[side], kipc__shm_bell_fd(s));
-	epoll_add(s->epoll[side], s->latch[side]);
+	r = kipc__shm_bell_watch(s, side);
+	if (r < 0) {
+		kipc__fd_close(s->epoll[side]);
+		s->epoll[side] = -1;
+		return r;
+	}
 	if (s->watch >= 0)
 		epoll_add(s->epoll[side], s->watch);
 	c->polled[side] = true;
