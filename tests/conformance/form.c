@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <dirent.h>
 #include "form.h"
 
 const struct form shm_anon = { "shm_anon", "shm", false };
@@ -134,6 +135,33 @@ struct kipc_stats chan_stats(const struct kipc_chan *c)
 
 	must_eq(kipc_chan_stats(c, &s), 0);
 	return s;
+}
+
+/* ---- resources -------------------------------------------------------------------------- */
+
+unsigned form_fds(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	unsigned n = 0;
+
+	must(dir);
+	while (readdir(dir))
+		n++;
+	closedir(dir);
+	return n;
+}
+
+unsigned form_maps(void)
+{
+	FILE *file = fopen("/proc/self/maps", "re");
+	unsigned n = 0;
+	int byte;
+
+	must(file);
+	while ((byte = getc(file)) != EOF)
+		n += byte == '\n';
+	fclose(file);
+	return n;
 }
 
 /* ---- messages --------------------------------------------------------------------------- */

@@ -96,6 +96,10 @@ struct kipc_stats chan_stats(const struct kipc_chan *c);
 extern const unsigned wait_modes[3];
 const char *wait_name(unsigned wait);
 
+/* How many descriptors and mappings this process has. */
+unsigned form_fds(void);
+unsigned form_maps(void);
+
 /* ---- messages --------------------------------------------------------------------------- */
 
 /* Message i of stream seed with this length, copied, checked. */

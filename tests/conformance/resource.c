@@ -1,35 +1,9 @@
 // SPDX-License-Identifier: MIT
 /* What a channel takes it gives back, also when it could not be had. */
-#include <dirent.h>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include "form.h"
-
-static unsigned count_lines(const char *path)
-{
-	FILE *file = fopen(path, "re");
-	unsigned n = 0;
-	int byte;
-
-	must(file);
-	while ((byte = getc(file)) != EOF)
-		n += byte == '\n';
-	fclose(file);
-	return n;
-}
-
-static unsigned count_fds(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	unsigned n = 0;
-
-	must(dir);
-	while (readdir(dir))
-		n++;
-	closedir(dir);
-	return n;
-}
 
 static void use_everything(struct duo *d)
 {
@@ -53,12 +27,12 @@ EACH_FORM(resource_close_gives_all_back)
 		use_everything(&d);
 		duo_close(&d);
 		if (i == 2) {
-			fds = count_fds();
-			maps = count_lines("/proc/self/maps");
+			fds = form_fds();
+			maps = form_maps();
 		}
 	}
-	must_eq(count_fds(), fds);
-	must(count_lines("/proc/self/maps") <= maps + 2);
+	must_eq(form_fds(), fds);
+	must(form_maps() <= maps + 2);
 }
 
 EACH_FORM(resource_fresh_ends_give_all_back)
@@ -68,12 +42,12 @@ EACH_FORM(resource_fresh_ends_give_all_back)
 
 	duo_make(&d, f, "");
 	duo_close(&d);
-	fds = count_fds();
+	fds = form_fds();
 	for (int i = 0; i < 20; i++) {
 		duo_make(&d, f, "");
 		duo_close(&d);
 	}
-	must_eq(count_fds(), fds);
+	must_eq(form_fds(), fds);
 }
 
 static int try_both(const struct form *f, const char *uri)
@@ -109,7 +83,7 @@ EACH_FORM(resource_no_descriptor_left)
 
 	form_uri(f, "", uri, sizeof(uri));
 	must_ok(try_both(f, uri));
-	before = count_fds();
+	before = form_fds();
 	must_sys(getrlimit(RLIMIT_NOFILE, &limit));
 	for (n = 3; n < 100 && r < 0; n++) {
 		limit.rlim_cur = n;
@@ -118,7 +92,7 @@ EACH_FORM(resource_no_descriptor_left)
 		must(r >= 0 || r == -EMFILE);
 		limit.rlim_cur = limit.rlim_max;
 		must_sys(setrlimit(RLIMIT_NOFILE, &limit));
-		must_eq(count_fds(), before);
+		must_eq(form_fds(), before);
 	}
 	must_ok(r);
 }
