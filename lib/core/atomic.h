@@ -32,6 +32,22 @@ static inline void kipc__fence_full(void)
 #endif
 }
 
+/* *expected becomes what was there when that was something else: false. */
+#define kipc__compare_exchange(p, expected, v) \
+	__atomic_compare_exchange_n(p, expected, v, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)
+
+/* What was stored before is visible before what is stored after. */
+static inline void kipc__fence_store(void)
+{
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+}
+
+/* What is loaded after is loaded after what was loaded before. */
+static inline void kipc__fence_load(void)
+{
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+}
+
 /* Where (F) is left to the peer: the compiler at least must not reorder. */
 static inline void kipc__fence_compiler(void)
 {

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "fork.h"
@@ -11,16 +12,17 @@
 #include "sys.h"
 
 #define BUCKETS 1024
+#define WORDS   (KIPC__LOCKFILE_BYTES / 64)
 
 struct kipc__lockfile {
 	struct kipc__lockfile *next;
 	dev_t dev;
 	ino_t ino;
 	unsigned refs;
-	int64_t generation; /* of the process that the taken bits speak of */
-	uint64_t taken;     /* bytes that this process holds */
-	int fd;             /* the one that is worked with */
-	int *kept;          /* further ones, closed only with the entry */
+	int64_t generation;    /* of the process that the taken bits speak of */
+	uint64_t taken[WORDS]; /* bytes that this process holds */
+	int fd;                /* the one that is worked with */
+	int *kept;             /* further ones, closed only with the entry */
 	unsigned nr_kept;
 };
 
@@ -129,15 +131,20 @@ int kipc__lockfile_fd(const struct kipc__lockfile *f)
 }
 
 /* After a fork the bits speak of the parent: the child holds nothing. Under the mutex. */
-static uint64_t *taken_here(struct kipc__lockfile *f)
+static uint64_t *taken_here(struct kipc__lockfile *f, unsigned byte)
 {
 	int64_t now = kipc__fork_generation();
 
 	if (f->generation != now) {
 		f->generation = now;
-		f->taken = 0;
+		memset(f->taken, 0, sizeof(f->taken));
 	}
-	return &f->taken;
+	return &f->taken[byte / 64];
+}
+
+static uint64_t bit_of(unsigned byte)
+{
+	return UINT64_C(1) << (byte % 64);
 }
 
 static int set_lock(int fd, unsigned byte, short type)
@@ -152,10 +159,10 @@ int kipc__lockfile_take(struct kipc__lockfile *f, unsigned byte)
 	int r = -EBUSY;
 
 	pthread_mutex_lock(&mutex);
-	if (!(*taken_here(f) & (UINT64_C(1) << byte))) {
+	if (!(*taken_here(f, byte) & bit_of(byte))) {
 		r = set_lock(f->fd, byte, F_WRLCK);
 		if (r == 0)
-			*taken_here(f) |= UINT64_C(1) << byte;
+			*taken_here(f, byte) |= bit_of(byte);
 		else if (r == -EAGAIN || r == -EACCES)
 			r = -EBUSY;
 	}
@@ -166,28 +173,49 @@ int kipc__lockfile_take(struct kipc__lockfile *f, unsigned byte)
 void kipc__lockfile_drop(struct kipc__lockfile *f, unsigned byte)
 {
 	pthread_mutex_lock(&mutex);
-	if (*taken_here(f) & (UINT64_C(1) << byte)) {
-		*taken_here(f) &= ~(UINT64_C(1) << byte);
+	if (*taken_here(f, byte) & bit_of(byte)) {
+		*taken_here(f, byte) &= ~bit_of(byte);
 		(void)set_lock(f->fd, byte, F_UNLCK);
 	}
 	pthread_mutex_unlock(&mutex);
 }
 
+/* Does another process hold one of n bytes? 1: yes, *pid is one that does; 0; negative errno. */
+static int held_elsewhere(int fd, unsigned byte, unsigned n, pid_t *pid)
+{
+	struct flock fl = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = byte, .l_len = n };
+
+	if (fcntl(fd, F_GETLK, &fl) != 0)
+		return -errno;
+	if (fl.l_type == F_UNLCK)
+		return 0;
+	*pid = fl.l_pid > 0 ? fl.l_pid : 0;
+	return 1;
+}
+
 int kipc__lockfile_held(struct kipc__lockfile *f, unsigned byte, pid_t *pid)
 {
-	struct flock fl = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1 };
 	int r = 1;
 
 	*pid = getpid();
 	pthread_mutex_lock(&mutex);
-	if (!(*taken_here(f) & (UINT64_C(1) << byte))) {
-		if (fcntl(f->fd, F_GETLK, &fl) != 0)
-			r = -errno;
-		else if (fl.l_type == F_UNLCK)
-			r = 0;
-		else
-			*pid = fl.l_pid > 0 ? fl.l_pid : 0;
-	}
+	if (!(*taken_here(f, byte) & bit_of(byte)))
+		r = held_elsewhere(f->fd, byte, 1, pid);
 	pthread_mutex_unlock(&mutex);
 	return r;
+}
+
+bool kipc__lockfile_any(struct kipc__lockfile *f, unsigned byte, unsigned n)
+{
+	bool mine = false;
+	unsigned i;
+	pid_t pid;
+	int r;
+
+	pthread_mutex_lock(&mutex);
+	for (i = byte; i < byte + n && !mine; i++)
+		mine = *taken_here(f, i) & bit_of(i);
+	r = mine ? 1 : held_elsewhere(f->fd, byte, n, &pid);
+	pthread_mutex_unlock(&mutex);
+	return r != 0;
 }

@@ -14,7 +14,10 @@
 #ifndef KIPC_OS_LOCK_H
 #define KIPC_OS_LOCK_H
 
+#include <stdbool.h>
 #include <sys/types.h>
+
+#define KIPC__LOCKFILE_BYTES 192 /* that can be locked */
 
 struct kipc__lockfile;
 
@@ -30,11 +33,14 @@ void kipc__lockfile_put(struct kipc__lockfile *f);
 /* A descriptor of the inode, borrowed. */
 int kipc__lockfile_fd(const struct kipc__lockfile *f);
 
-/* Lock a byte (0 .. 63). -EBUSY: another process or another user in this one has it. */
+/* Lock a byte. -EBUSY: another process or another user in this one has it. */
 int kipc__lockfile_take(struct kipc__lockfile *f, unsigned byte);
 void kipc__lockfile_drop(struct kipc__lockfile *f, unsigned byte);
 
 /* Does anybody hold it? 1: yes, *pid is who (0: not visible from here); 0: nobody; negative errno. */
 int kipc__lockfile_held(struct kipc__lockfile *f, unsigned byte, pid_t *pid);
+
+/* Does anybody hold one of the n bytes from this one on? What cannot be found out counts as held. */
+bool kipc__lockfile_any(struct kipc__lockfile *f, unsigned byte, unsigned n);
 
 #endif /* KIPC_OS_LOCK_H */

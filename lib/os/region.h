@@ -33,6 +33,9 @@ bool kipc__region_sealed(int fd);
 
 int kipc__region_bytes(int fd, uint64_t *bytes);
 
+/* Its permission bits. */
+mode_t kipc__region_mode(int fd);
+
 /* Give a nameless file its name, complete at once. -EEXIST. */
 int kipc__region_publish(int fd, const char *name);
 
@@ -49,6 +52,9 @@ void kipc__region_unlink(const char *name);
  */
 int kipc__region_bell(int *fd, const char *name, const __u64 id[2], unsigned end, bool make,
                       mode_t mode);
+
+/* The doorbell of another end, to ring it, as long as there is one by that number. */
+int kipc__region_bell_join(int *fd, const char *name, const __u64 id[2], unsigned number);
 void kipc__region_bell_unlink(const char *name, const __u64 id[2], unsigned end);
 
 /* Call each for the name of every named region that exists, and remove doorbells without an owner. */

@@ -41,6 +41,11 @@ void kipc__futex_wake(uint32_t *word)
 	syscall(SYS_futex, word, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
 }
 
+bool kipc__futex_wake_one(uint32_t *word)
+{
+	return syscall(SYS_futex, word, FUTEX_WAKE, 1, NULL, NULL, 0) > 0;
+}
+
 bool kipc__fence_register(void)
 {
 	static int64_t registered_in;
