@@ -5,7 +5,7 @@
 #include "select.h"
 #include "uri.h"
 
-#define KNOWN_FLAGS (KIPC_PAIR | KIPC_SEND | KIPC_RECV | KIPC_CREATE | KIPC_EXCL)
+#define KNOWN_FLAGS (KIPC__KINDS | KIPC_SEND | KIPC_RECV | KIPC_CREATE | KIPC_EXCL)
 #define BOTH        (KIPC_IN | KIPC_OUT)
 
 #define unlikely(x) __builtin_expect(!!(x), 0)
@@ -18,8 +18,12 @@ static int flags_check(unsigned flags, unsigned allowed)
 		kipc__why_set("flags 0x%x are unknown or make no sense here", flags & ~allowed);
 		return -EINVAL;
 	}
-	if (!(flags & KIPC_PAIR)) {
+	if (!(flags & KIPC__KINDS)) {
 		kipc__why_set("the flags name no kind of channel, e.g. KIPC_PAIR");
+		return -EINVAL;
+	}
+	if ((flags & KIPC__KINDS) & ((flags & KIPC__KINDS) - 1)) {
+		kipc__why_set("the flags name more than one kind of channel");
 		return -EINVAL;
 	}
 	if ((flags & KIPC_EXCL) && !(flags & KIPC_CREATE)) {
@@ -27,6 +31,17 @@ static int flags_check(unsigned flags, unsigned allowed)
 		return -EINVAL;
 	}
 	return 0;
+}
+
+/* Channels without a name, and ends that travel, are pairs. */
+static int pair_flags_check(unsigned flags)
+{
+	int r = flags_check(flags, KIPC__KINDS | KIPC_SEND | KIPC_RECV);
+
+	if (r < 0 || (flags & KIPC_PAIR))
+		return r;
+	kipc__why_set("only KIPC_PAIR can do without a name");
+	return -EOPNOTSUPP;
 }
 
 /* What a transport gave becomes a handle that the verbs accept. */
@@ -47,7 +62,7 @@ static int prepare(struct kipc__uri *uri, const struct kipc__transport **t, cons
 	if (r < 0)
 		return r;
 	kipc__why_clear();
-	return kipc__select(uri->scheme, t);
+	return kipc__select(uri->scheme, flags & KIPC__KINDS, t);
 }
 
 static int open_checked(struct kipc_chan **out, const char *text, unsigned flags,
@@ -112,7 +127,7 @@ int kipc_chan_pair(struct kipc_chan *out[2], const char *text, unsigned flags,
 	if (!out || !text)
 		return -EINVAL;
 	out[0] = out[1] = NULL;
-	r = flags_check(flags, KIPC_PAIR | KIPC_SEND | KIPC_RECV);
+	r = pair_flags_check(flags);
 	if (r == 0)
 		r = prepare(&uri, &t, text, flags, opts);
 	if (r == 0 && *uri.name) {
@@ -140,7 +155,7 @@ int kipc_chan_from_fd(struct kipc_chan **out, int fd, unsigned flags, const stru
 	if (!out || fd < 0)
 		return -EINVAL;
 	*out = NULL;
-	r = flags_check(flags, KIPC_PAIR | KIPC_SEND | KIPC_RECV);
+	r = pair_flags_check(flags);
 	if (r == 0)
 		r = kipc__uri_parse(&uri, "fd://", flags, opts);
 	if (r < 0)

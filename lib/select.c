@@ -31,13 +31,33 @@ static int unknown(const char *scheme)
 	return -EPROTONOSUPPORT;
 }
 
-static int exactly(const char *scheme, const struct kipc__transport **out)
+static bool carries(const struct kipc__transport *t, unsigned kind)
+{
+	return (t->kinds | KIPC_PAIR) & kind;
+}
+
+/* Those that carry the kind, for people. */
+static void why_add_carriers(unsigned kind)
+{
+	const struct kipc__transport *const *t;
+
+	for (t = kipc__transports; *t; t++)
+		if (carries(*t, kind))
+			kipc__why_add(" %s", (*t)->scheme);
+}
+
+static int exactly(const char *scheme, unsigned kind, const struct kipc__transport **out)
 {
 	struct kipc__verdict v = { 0 };
 
 	*out = by_scheme(scheme);
 	if (!*out)
 		return unknown(scheme);
+	if (!carries(*out, kind)) {
+		kipc__why_set("%s: carries no channels of this kind; these do:", scheme);
+		why_add_carriers(kind);
+		return -EOPNOTSUPP;
+	}
 	(*out)->probe(&v);
 	if (v.status == 0)
 		return 0;
@@ -46,7 +66,7 @@ static int exactly(const char *scheme, const struct kipc__transport **out)
 }
 
 /* The best that runs; on the way, note why better ones do not. */
-static int best(const struct kipc__transport **out)
+static int best(unsigned kind, const struct kipc__transport **out)
 {
 	const struct kipc__transport *const *t;
 
@@ -55,7 +75,10 @@ static int best(const struct kipc__transport **out)
 
 		if (!(*t)->automatic)
 			continue;
-		(*t)->probe(&v);
+		if (!carries(*t, kind))
+			v = (struct kipc__verdict){ -EOPNOTSUPP, "no channels of this kind", "" };
+		else
+			(*t)->probe(&v);
 		if (v.status == 0) {
 			*out = *t;
 			if (*kipc_why())
@@ -67,15 +90,15 @@ static int best(const struct kipc__transport **out)
 	return -ENODEV;
 }
 
-int kipc__select(const char *scheme, const struct kipc__transport **out)
+int kipc__select(const char *scheme, unsigned kind, const struct kipc__transport **out)
 {
 	const char *wanted = getenv("KIPC_TRANSPORT");
 
 	if (strcmp(scheme, "auto") != 0)
-		return exactly(scheme, out);
+		return exactly(scheme, kind, out);
 	if (wanted && *wanted)
-		return exactly(wanted, out);
-	return best(out);
+		return exactly(wanted, kind, out);
+	return best(kind, out);
 }
 
 int kipc_transport_info(unsigned i, struct kipc_transport_info *info)

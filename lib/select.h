@@ -8,6 +8,6 @@
 /* scheme may be "auto". On failure, and when better ones were passed over, kipc_why() says why.
  * -EPROTONOSUPPORT: unknown; -ENODEV or what the probe says: it does not run here.
  */
-int kipc__select(const char *scheme, const struct kipc__transport **out);
+int kipc__select(const char *scheme, unsigned kind, const struct kipc__transport **out);
 
 #endif /* KIPC_SELECT_H */

@@ -33,6 +33,11 @@ struct kipc__config {
 	int node;         /* -1: anywhere */
 	unsigned wait;    /* KIPC_WAIT_* */
 	uint64_t spin_ns; /* KIPC__SPIN_MEASURED: as this machine's wake-up costs */
+
+	/* KIPC_PUBSUB */
+	bool lossy;       /* a subscriber that the publisher does not wait for */
+	bool from_oldest; /* it starts at the oldest message still there */
+	int64_t patience; /* ns that a send waits for a slow subscriber; negative: for ever */
 };
 
 #define KIPC__GIVEN_SIZE    (1u << 0)
@@ -64,6 +69,7 @@ struct kipc__transport {
 	const char *about; /* one line for people */
 	uint64_t caps;
 	bool automatic; /* auto:// may take it for a name */
+	unsigned kinds; /* that it carries beside KIPC_PAIR */
 
 	/* Can this run here? No side effects, no waiting. Fills v. */
 	void (*probe)(struct kipc__verdict *v);
@@ -125,6 +131,9 @@ static inline unsigned kipc__dirs_of(unsigned flags)
 /* send_one and recv_one where there is no shorter way than send and recv (transport.c). */
 int kipc__send_as_batch(struct kipc_chan *c, const void *data, size_t len, int64_t timeout);
 ssize_t kipc__recv_as_batch(struct kipc_chan *c, void *buf, size_t cap, int64_t timeout);
+
+/* Every flag that names a kind. */
+#define KIPC__KINDS (KIPC_PAIR | KIPC_PUBSUB)
 
 /* The refusals: -EOPNOTSUPP, one per signature (transport.c). */
 int kipc__no_open(struct kipc_chan **out, const struct kipc__config *cfg);

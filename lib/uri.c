@@ -153,21 +153,63 @@ static int option_spin(struct kipc__config *cfg, const char *value)
 	return number(value, INT64_MAX, &cfg->spin_ns);
 }
 
+static int option_loss(struct kipc__config *cfg, const char *value)
+{
+	uint64_t v;
+
+	if (number(value, 1, &v) < 0)
+		return -EINVAL;
+	cfg->lossy = v != 0;
+	return 0;
+}
+
+static int option_join(struct kipc__config *cfg, const char *value)
+{
+	cfg->from_oldest = strcmp(value, "oldest") == 0;
+	return cfg->from_oldest || strcmp(value, "newest") == 0 ? 0 : -EINVAL;
+}
+
+static int option_patience(struct kipc__config *cfg, const char *value)
+{
+	uint64_t v;
+
+	if (number(value, INT64_MAX, &v) < 0)
+		return -EINVAL;
+	cfg->patience = (int64_t)v;
+	return 0;
+}
+
+#define ANY_KIND  KIPC__KINDS
+#define BOTH_WAYS (KIPC_SEND | KIPC_RECV)
+
 static const struct {
 	const char *key;
 	option_fn set;
 	const char *takes;
+	unsigned kinds; /* that have it */
+	unsigned dirs;  /* of the ends that have it */
 } options[] = {
-	{ "size", option_size, "bytes from 1 to 1G, e.g. 8M" },
-	{ "align", option_align, "a power of two from 8 to 4096" },
-	{ "payload", option_payload, "0 or 1" },
-	{ "mode", option_mode, "octal permissions, e.g. 0660" },
-	{ "node", option_node, "a NUMA node or local" },
-	{ "wait", option_wait, "spin, block or adaptive" },
-	{ "spin", option_spin, "nanoseconds" },
+	{ "size", option_size, "bytes from 1 to 1G, e.g. 8M", ANY_KIND, BOTH_WAYS },
+	{ "align", option_align, "a power of two from 8 to 4096", ANY_KIND, BOTH_WAYS },
+	{ "payload", option_payload, "0 or 1", ANY_KIND, BOTH_WAYS },
+	{ "mode", option_mode, "octal permissions, e.g. 0660", ANY_KIND, BOTH_WAYS },
+	{ "node", option_node, "a NUMA node or local", ANY_KIND, BOTH_WAYS },
+	{ "wait", option_wait, "spin, block or adaptive", ANY_KIND, BOTH_WAYS },
+	{ "spin", option_spin, "nanoseconds", ANY_KIND, BOTH_WAYS },
+	{ "loss", option_loss, "0 or 1", KIPC_PUBSUB, KIPC_RECV },
+	{ "join", option_join, "newest or oldest", KIPC_PUBSUB, KIPC_RECV },
+	{ "patience", option_patience, "nanoseconds", KIPC_PUBSUB, KIPC_SEND },
 };
 
 #define NR_OPTIONS (sizeof(options) / sizeof(options[0]))
+
+/* An end that names no direction has both. */
+static bool fits(size_t i, unsigned flags)
+{
+	unsigned dirs = flags & BOTH_WAYS ? flags & BOTH_WAYS : BOTH_WAYS;
+
+	return (options[i].kinds & flags) && (options[i].dirs & dirs);
+}
 
 static int option_set(struct kipc__config *cfg, const char *key, const char *value)
 {
@@ -177,6 +219,10 @@ static int option_set(struct kipc__config *cfg, const char *key, const char *val
 		if (strcmp(key, options[i].key) != 0)
 			continue;
 		kipc__why_clear();
+		if (!fits(i, cfg->flags)) {
+			kipc__why_set("option %s is not for this kind of channel or end", key);
+			return -EINVAL;
+		}
 		if (options[i].set(cfg, value) == 0)
 			return 0;
 		if (!*kipc_why())
@@ -289,7 +335,8 @@ int kipc__uri_parse(struct kipc__uri *uri, const char *text, unsigned flags,
 		                            .align = 8,
 		                            .node = -1,
 		                            .wait = KIPC_WAIT_ADAPTIVE,
-		                            .spin_ns = KIPC__SPIN_MEASURED } };
+		                            .spin_ns = KIPC__SPIN_MEASURED,
+		                            .patience = -1 } };
 	uri->cfg.name = uri->name;
 	r = split(uri, text, &query);
 	if (r == 0 && opts)

@@ -21,6 +21,8 @@
  *           0x100 +----------------------------+   changes only when somebody sleeps, wakes, leaves
  *                 | struct kipc_ring_bells [2] |   each bell alone on its 128 bytes
  *           0x300 +----------------------------+
+ *                 | struct kipc_ring_sets      |   more than two ends: who polls, who is waited for
+ *           0x400 +----------------------------+
  *                 | reserved, zero             |
  *           0x800 +----------------------------+   changes when an end comes or goes
  *                 | struct kipc_ring_end [128] |
@@ -102,6 +104,7 @@
  *
  * CHANGES
  *   1  pair
+ *   1  kinds with more than two ends (pubsub, queue): words that a pair leaves zero
  */
 #ifndef KIPC_RING_H
 #define KIPC_RING_H
@@ -111,7 +114,9 @@
 #define KIPC_RING_MAGIC 0x474e49524350494bULL /* "KIPCRING" */
 #define KIPC_RING_ABI   1
 
-#define KIPC_KIND_PAIR 1 /* two ends, duplex */
+#define KIPC_KIND_PAIR   1 /* two ends, duplex */
+#define KIPC_KIND_PUBSUB 2 /* end 0 publishes, the others each see every message */
+#define KIPC_KIND_QUEUE  3 /* each message goes to one of many */
 
 #define KIPC_RING_MIN_BYTES 4096U      /* and at least a page */
 #define KIPC_RING_MAX_BYTES (1U << 30) /* lengths and futex halves stay unambiguous */
@@ -166,6 +171,12 @@ struct kipc_ring_bell {
 	__u8 pad[120];
 };
 
+/* With more than two ends the bits above the flags count what has happened, so that a sleeper whose
+ * flag was cleared and set again by another one does not sleep on: (H) to (J) hold for each of them.
+ * One that is woken alone leaves PARKED standing for the others.
+ */
+#define KIPC_ARMED_FLAGS  0xffU
+#define KIPC_ARMED_EVENT  0x100U
 #define KIPC_ARMED_PARKED 1U /* a thread is parked (shm: a futex on this word) */
 #define KIPC_ARMED_POLLED 2U /* a poller waits (shm: for the doorbell file) */
 
@@ -189,12 +200,23 @@ struct kipc_ring_end {
 #define KIPC_END_FREE 0U /* nobody has it yet */
 #define KIPC_END_LIVE 1U /* mapped by its owner */
 #define KIPC_END_DEAD 2U /* its owner closed, left or died */
+#define KIPC_END_REAP \
+	3U /* died, and is being cleaned up after: the next byte says by which end + 1 */
+
+/* 0x300: of kinds with more than two ends: sets of ends, a bit each. */
+struct kipc_ring_sets {
+	__u64 polled[2][2]; /* [side]: the poller of this end waits for its doorbell */
+	__u8 pad[96];
+	__u64 bound[2]; /* pubsub: the publisher waits for this subscriber */
+	__u8 pad2[112];
+};
 
 struct kipc_ring_status {
 	struct kipc_ring_ident ident;
 	struct kipc_ring_geom geom[2];
 	struct kipc_ring_bells bells[2];
-	__u8 reserved[0x500];
+	struct kipc_ring_sets sets;
+	__u8 reserved[0x400];
 	struct kipc_ring_end ends[KIPC_RING_ENDS];
 };
 
@@ -264,6 +286,7 @@ KIPC_RING_ASSERT(sizeof(struct kipc_ring_geom) == 0x40, "two geometries fill one
 KIPC_RING_ASSERT(sizeof(struct kipc_ring_bell) == 0x80, "a bell is alone on its line pair");
 KIPC_RING_ASSERT(sizeof(struct kipc_ring_bells) == 0x100, "bells of a ring lie in a row");
 KIPC_RING_ASSERT(sizeof(struct kipc_ring_end) == 0x10, "128 ends fill the second half of STATUS");
+KIPC_RING_ASSERT(sizeof(struct kipc_ring_sets) == 0x100, "the sets end at 0x400");
 KIPC_RING_ASSERT(sizeof(struct kipc_ring_status) == 0x1000, "STATUS is one small page");
 KIPC_RING_ASSERT(sizeof(struct kipc_ring_ctrl) == 0x1000, "CTRL is one small page");
 

@@ -73,6 +73,7 @@ struct kipc_chan;
  * end (neither: both) and shut the other direction down from the start, so that the peer is told.
  */
 #define KIPC_PAIR   (1u << 0)  /* kind: two ends, each message goes to the other one */
+#define KIPC_PUBSUB (1u << 1)  /* kind: one end publishes, each of the others gets every message */
 #define KIPC_SEND   (1u << 8)  /* this end sends */
 #define KIPC_RECV   (1u << 9)  /* this end receives */
 #define KIPC_CREATE (1u << 16) /* create the name if it does not exist */

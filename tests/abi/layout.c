@@ -53,6 +53,7 @@ Test(layout, public_structs)
 
 Test(layout, public_values)
 {
+	must(KIPC_PUBSUB == 2);
 	must(KIPC_PAIR == 1 && KIPC_SEND == 0x100 && KIPC_RECV == 0x200);
 	must(KIPC_CREATE == 0x10000 && KIPC_EXCL == 0x20000);
 	must(KIPC_WAIT_ADAPTIVE == 1 && KIPC_WAIT_SPIN == 2 && KIPC_WAIT_BLOCK == 3);
@@ -92,6 +93,9 @@ Test(layout, ring_status)
 	at(kipc_ring_status, ident, 0);
 	at(kipc_ring_status, geom, 0x80);
 	at(kipc_ring_status, bells, 0x100);
+	at(kipc_ring_status, sets, 0x300);
+	at(kipc_ring_sets, polled, 0);
+	at(kipc_ring_sets, bound, 0x80);
 	at(kipc_ring_status, ends, 0x800);
 	must_eq(sizeof(struct kipc_ring_status), 4096);
 }

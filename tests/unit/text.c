@@ -138,3 +138,44 @@ Test(text, why_is_cut_not_overrun)
 	kipc__why_clear();
 	must(!*kipc_why());
 }
+
+/* An option belongs to kinds and directions, and is refused elsewhere. */
+Test(text, options_of_one_kind)
+{
+	struct kipc__uri u;
+
+	must_eq(kipc__uri_parse(&u, "shm://x?loss=1&join=oldest", KIPC_PUBSUB | KIPC_RECV, NULL),
+	        0);
+	must(u.cfg.lossy && u.cfg.from_oldest && u.cfg.patience < 0);
+	must_eq(kipc__uri_parse(&u, "shm://x?patience=0", KIPC_PUBSUB | KIPC_SEND, NULL), 0);
+	must_eq(u.cfg.patience, 0);
+	must_eq(kipc__uri_parse(&u, "shm://x?loss=1", KIPC_PUBSUB | KIPC_SEND, NULL), -EINVAL);
+	must(strstr(kipc_why(), "loss"));
+	must_eq(kipc__uri_parse(&u, "shm://x?patience=0", KIPC_PUBSUB | KIPC_RECV, NULL), -EINVAL);
+	must_eq(kipc__uri_parse(&u, "shm://x?join=newest", KIPC_PAIR, NULL), -EINVAL);
+	must_eq(kipc__uri_parse(&u, "shm://x?join=now", KIPC_PUBSUB | KIPC_RECV, NULL), -EINVAL);
+	must(strstr(kipc_why(), "newest or oldest"));
+	must_eq(kipc__uri_parse(&u, "shm://x?loss=2", KIPC_PUBSUB | KIPC_RECV, NULL), -EINVAL);
+}
+
+static int open_kind(const char *uri, unsigned flags)
+{
+	struct kipc_chan *c;
+	int r = kipc_chan_open(&c, uri, flags, NULL);
+
+	kipc_chan_close(c);
+	return r;
+}
+
+Test(text, kinds_that_a_transport_does_not_carry)
+{
+	struct kipc_chan *c[2];
+
+	must_eq(open_kind("unix:///tmp/none", KIPC_PUBSUB | KIPC_RECV), -EOPNOTSUPP);
+	must(strstr(kipc_why(), "unix"));
+	must_eq(open_kind("shm://none", KIPC_PUBSUB | KIPC_PAIR), -EINVAL);
+	must_eq(open_kind("shm://none", KIPC_SEND), -EINVAL);
+	must_eq(kipc_chan_pair(c, "shm://", KIPC_PUBSUB, NULL), -EOPNOTSUPP);
+	must(*kipc_why());
+	must_eq(kipc_chan_from_fd(c, 0, KIPC_PUBSUB | KIPC_RECV, NULL), -EOPNOTSUPP);
+}
