@@ -11,7 +11,9 @@
 #include "../os/sys.h"
 #include "ring_chan.h"
 
-/* Bytes of the region's file that stand for something when locked: 0 and 1 are the ends. */
+/* Bytes of the region's file that stand for something when locked: 0 and 1 are the ends of a pair,
+ * those from 64 on the ends of a kind with more of them (hub_chan.h).
+ */
 #define KIPC__SHM_SETUP_BYTE 62 /* held while the name is looked at or changed */
 
 struct kipc__shm_chan {
@@ -65,6 +67,15 @@ void kipc__shm_unlock(struct kipc__shm_chan *s);
 
 /* shm_name.c: meeting under a name. */
 typedef struct kipc__shm_chan *(*kipc__shm_make)(const struct kipc__config *cfg, unsigned end);
+typedef int (*kipc__shm_attempt)(const struct kipc__config *cfg, void *arg);
+
+#define KIPC__SHM_RETRY    1 /* the name meant something else meanwhile: once more */
+#define KIPC__SHM_SETUP_NS (1000 * 1000 * 1000)
+
+int kipc__shm_setup_lock(struct kipc__lockfile *f, int64_t patience);
+void kipc__shm_setup_unlock(struct kipc__lockfile *f);
+bool kipc__shm_abandoned(struct kipc__lockfile *f);
+int kipc__shm_attempts(const struct kipc__config *cfg, kipc__shm_attempt once, void *arg);
 int kipc__shm_meet(struct kipc_chan **out, const struct kipc__config *cfg, kipc__shm_make make);
 void kipc__shm_name_drop(struct kipc__shm_chan *s);
 

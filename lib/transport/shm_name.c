@@ -16,15 +16,13 @@
  * died is over: whoever comes next removes it and starts afresh.
  */
 
-#define SETUP_NS  (1000 * 1000 * 1000)
 #define SETUP_NAP (1000 * 1000)
 #define ATTEMPTS  100
-#define RETRY     1
 
 /* Record locks exclude processes; this excludes the threads of one. */
 static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
 
-static int setup_lock(struct kipc__lockfile *f, int64_t patience)
+int kipc__shm_setup_lock(struct kipc__lockfile *f, int64_t patience)
 {
 	int64_t deadline = kipc__deadline(patience);
 	struct timespec nap = kipc__timespec(SETUP_NAP);
@@ -36,7 +34,7 @@ static int setup_lock(struct kipc__lockfile *f, int64_t patience)
 	return r;
 }
 
-static void setup_unlock(struct kipc__lockfile *f)
+void kipc__shm_setup_unlock(struct kipc__lockfile *f)
 {
 	kipc__lockfile_drop(f, KIPC__SHM_SETUP_BYTE);
 }
@@ -88,10 +86,10 @@ void kipc__shm_name_drop(struct kipc__shm_chan *s)
 	for (end = 0; end < 2; end++)
 		if (state_of(s, end) == KIPC_END_DEAD)
 			bells |= 1u << end;
-	if (setup_lock(s->file, 0) == 0) {
+	if (kipc__shm_setup_lock(s->file, 0) == 0) {
 		if (kipc__region_is(kipc__lockfile_fd(s->file), s->name))
 			kipc__region_unlink(s->name);
-		setup_unlock(s->file);
+		kipc__shm_setup_unlock(s->file);
 	}
 	for (end = 0; end < 2; end++)
 		if (bells & (1u << end))
@@ -104,7 +102,7 @@ static int reclaim(struct kipc__shm_chan *s)
 {
 	name_remove(s);
 	if (!kipc__region_is(kipc__lockfile_fd(s->file), s->name))
-		return RETRY;
+		return KIPC__SHM_RETRY;
 	kipc__why_set("a former channel of another user is left; remove /dev/shm/kipc.%s", s->name);
 	return -EACCES;
 }
@@ -132,8 +130,14 @@ static int join_locked(struct kipc__shm_chan *s, const struct kipc__config *cfg)
 	int r;
 
 	if (!kipc__region_is(kipc__lockfile_fd(s->file), s->name))
-		return RETRY;
+		return KIPC__SHM_RETRY;
 	r = kipc__shm_map(s);
+	if (r < 0 && s->ring.ident.kind > KIPC_KIND_PAIR) {
+		if (kipc__shm_abandoned(s->file))
+			return reclaim(s);
+		kipc__why_set("the name exists and is no KIPC_PAIR");
+		return -EEXIST;
+	}
 	if (r < 0) {
 		kipc__why_set(r == -EPROTO ? "it was made by another version of libkipc"
 		                           : "it is no kipc channel");
@@ -166,13 +170,13 @@ static int join(struct kipc__shm_chan *s, const struct kipc__config *cfg)
 	r = kipc__lockfile_get(&s->file, fd);
 	if (r < 0)
 		return r;
-	r = setup_lock(s->file, SETUP_NS);
+	r = kipc__shm_setup_lock(s->file, KIPC__SHM_SETUP_NS);
 	if (r < 0) {
 		kipc__why_set("somebody is opening it and does not finish");
 		return r;
 	}
 	r = join_locked(s, cfg);
-	setup_unlock(s->file);
+	kipc__shm_setup_unlock(s->file);
 	return r;
 }
 
@@ -209,10 +213,18 @@ static int create(struct kipc__shm_chan *s, const struct kipc__config *cfg)
 		r = kipc__region_publish(kipc__lockfile_fd(s->file), s->name);
 	if (r < 0)
 		kipc__shm_unmap(s);
-	return r == -EEXIST ? RETRY : r;
+	return r == -EEXIST ? KIPC__SHM_RETRY : r;
 }
 
 /* ---- sweeping --------------------------------------------------------------------------- */
+
+/* Nobody holds a byte of it. The setup byte, if it is held, is held here. */
+bool kipc__shm_abandoned(struct kipc__lockfile *f)
+{
+	return !kipc__lockfile_any(f, 0, KIPC__SHM_SETUP_BYTE) &&
+	       !kipc__lockfile_any(f, KIPC__SHM_SETUP_BYTE + 1,
+	                           KIPC__LOCKFILE_BYTES - KIPC__SHM_SETUP_BYTE - 1);
+}
 
 /* What crashed processes left under other names, nobody may ever ask for again: the first named open
  * of a process removes it. Only channels that this user may write are looked at, no strangers' files.
@@ -228,10 +240,10 @@ static void sweep_region(const char *name)
 		return;
 	strcpy(s.name, name);
 	if (pread(fd, id, sizeof(*id), 0) == sizeof(*id) && id->magic == KIPC_RING_MAGIC &&
-	    setup_lock(s.file, 0) == 0) {
-		if (!held(&s, 0) && !held(&s, 1) && kipc__region_is(fd, name))
+	    kipc__shm_setup_lock(s.file, 0) == 0) {
+		if (kipc__shm_abandoned(s.file) && kipc__region_is(fd, name))
 			name_remove(&s);
-		setup_unlock(s.file);
+		kipc__shm_setup_unlock(s.file);
 	}
 	kipc__lockfile_put(s.file);
 }
@@ -243,9 +255,15 @@ static void sweep(void)
 
 /* ---- the slot --------------------------------------------------------------------------- */
 
-static int attempt(struct kipc_chan **out, const struct kipc__config *cfg, kipc__shm_make make)
+struct meeting {
+	struct kipc_chan **out;
+	kipc__shm_make make;
+};
+
+static int attempt(const struct kipc__config *cfg, void *arg)
 {
-	struct kipc__shm_chan *s = make(cfg, 0);
+	struct meeting *m = arg;
+	struct kipc__shm_chan *s = m->make(cfg, 0);
 	int r;
 
 	if (!s)
@@ -255,7 +273,7 @@ static int attempt(struct kipc_chan **out, const struct kipc__config *cfg, kipc_
 	if (r == -ENOENT && (cfg->flags & KIPC_CREATE))
 		r = create(s, cfg);
 	if (r == 0) {
-		*out = &s->ring.base;
+		*m->out = &s->ring.base;
 		return 0;
 	}
 	kipc__shm_unlock(s);
@@ -263,7 +281,7 @@ static int attempt(struct kipc_chan **out, const struct kipc__config *cfg, kipc_
 	return r;
 }
 
-int kipc__shm_meet(struct kipc_chan **out, const struct kipc__config *cfg, kipc__shm_make make)
+int kipc__shm_attempts(const struct kipc__config *cfg, kipc__shm_attempt once, void *arg)
 {
 	static pthread_once_t swept = PTHREAD_ONCE_INIT;
 	int r = kipc__region_name_check(cfg->name);
@@ -279,10 +297,17 @@ int kipc__shm_meet(struct kipc_chan **out, const struct kipc__config *cfg, kipc_
 	}
 	pthread_once(&swept, sweep);
 	pthread_mutex_lock(&one_at_a_time);
-	for (i = 0, r = RETRY; i < ATTEMPTS && r == RETRY; i++)
-		r = attempt(out, cfg, make);
+	for (i = 0, r = KIPC__SHM_RETRY; i < ATTEMPTS && r == KIPC__SHM_RETRY; i++)
+		r = once(cfg, arg);
 	pthread_mutex_unlock(&one_at_a_time);
 	if (r == -ENOENT)
 		kipc__why_set("there is no channel \"%s\"", cfg->name);
-	return r == RETRY ? -EBUSY : r;
+	return r == KIPC__SHM_RETRY ? -EBUSY : r;
+}
+
+int kipc__shm_meet(struct kipc_chan **out, const struct kipc__config *cfg, kipc__shm_make make)
+{
+	struct meeting m = { .out = out, .make = make };
+
+	return kipc__shm_attempts(cfg, attempt, &m);
 }

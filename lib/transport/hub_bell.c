@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: MIT
+#include <stdlib.h>
+#include <unistd.h>
+#include "../os/wake.h"
+#include "hub_chan.h"
+
+/*
+ * One bell for all who sleep on a side. Its word holds flags and counts events, and is the futex: an
+ * event changes it, so nothing can fall between a sleeper's last look and its sleep, however many
+ * others clear and set the flags meanwhile.
+ *
+ * A poller sets its bit in the set of its side and then the flag. A waker takes the set and rings the
+ * doorbells of those in it, one FIFO for an end and side; a poller that does not arm again costs
+ * nothing more.
+ */
+
+/* A doorbell of somebody else, and whose it was when it was opened. */
+struct kipc__hub_ringer {
+	bool open;
+	int fd;
+	uint32_t generation;
+};
+
+struct kipc_ring_bell *kipc__hub_bell(const struct kipc__hub *h, unsigned side)
+{
+	return side == KIPC_SIDE_DATA ? &h->status->bells[0].data : &h->status->bells[0].space;
+}
+
+uint32_t kipc__hub_arm(struct kipc__hub *h, unsigned side, uint32_t how)
+{
+	uint32_t before;
+
+	if (how & KIPC_ARMED_POLLED)
+		kipc__fetch_or(&h->status->sets.polled[side][h->end / 64], 1ULL << (h->end % 64));
+	before = kipc__fetch_or(&kipc__hub_bell(h, side)->armed, how); /* (H) pairs with (G) */
+	kipc__fence_full();                                            /* (I) pairs with (F) */
+	return before | how;
+}
+
+/* ---- doorbells -------------------------------------------------------------------------- */
+
+static unsigned bell_number(unsigned end, unsigned side)
+{
+	return 2 * end + side;
+}
+
+int kipc__hub_bell_open(struct kipc__hub *h, unsigned side)
+{
+	if (h->bell[side] >= 0)
+		return 0;
+	return kipc__region_bell(&h->bell[side], h->name, h->ident.id, bell_number(h->end, side),
+	                         true, kipc__region_mode(kipc__lockfile_fd(h->file)));
+}
+
+/* My own rings like anybody's: it is open both ways. */
+void kipc__hub_bell_self(struct kipc__hub *h, unsigned side)
+{
+	if (h->bell[side] >= 0)
+		(void)!write(h->bell[side], "r", 1);
+}
+
+void kipc__hub_bell_drain(struct kipc__hub *h, unsigned side)
+{
+	char got[64];
+
+	while (read(h->bell[side], got, sizeof(got)) == (ssize_t)sizeof(got))
+		;
+}
+
+/* Kept open, until the place has another owner: that one's doorbell is another file. */
+static int ringer_fd(struct kipc__hub *h, unsigned end, unsigned side)
+{
+	uint32_t generation = kipc__load_relaxed(&h->status->ends[end].generation);
+	struct kipc__hub_ringer *r;
+
+	if (!h->ringers)
+		h->ringers = calloc(2 * (size_t)h->ident.nr_ends, sizeof(*h->ringers));
+	if (!h->ringers)
+		return -1;
+	r = &h->ringers[bell_number(end, side)];
+	if (r->open && r->generation != generation) {
+		kipc__fd_close(r->fd);
+		r->open = false;
+	}
+	if (!r->open) {
+		r->open = kipc__region_bell_join(&r->fd, h->name, h->ident.id,
+		                                 bell_number(end, side)) == 0;
+		r->generation = generation;
+	}
+	return r->open ? r->fd : -1;
+}
+
+static void ring(struct kipc__hub *h, unsigned side)
+{
+	unsigned word, end;
+
+	for (word = 0; word < 2; word++) {
+		uint64_t set = kipc__exchange(&h->status->sets.polled[side][word], 0);
+
+		for (; set; set &= set - 1) {
+			end = 64 * word + (unsigned)__builtin_ctzll(set);
+			if (end == h->end)
+				kipc__hub_bell_self(h, side);
+			else if (end < h->ident.nr_ends)
+				(void)!write(ringer_fd(h, end, side), "r", 1);
+		}
+	}
+}
+
+void kipc__hub_bells_close(struct kipc__hub *h, bool leaving)
+{
+	unsigned i, side;
+
+	for (side = 0; side < 2; side++) {
+		if (leaving && h->bell[side] >= 0)
+			kipc__region_bell_unlink(h->name, h->ident.id, bell_number(h->end, side));
+		kipc__fd_close(h->epoll[side]);
+		kipc__fd_close(h->bell[side]);
+	}
+	kipc__fd_close(h->ticker);
+	for (i = 0; h->ringers && i < 2 * h->ident.nr_ends; i++)
+		if (h->ringers[i].open)
+			kipc__fd_close(h->ringers[i].fd);
+	free(h->ringers);
+}
+
+/* ---- waking ----------------------------------------------------------------------------- */
+
+/* Count an event and clear flags; what the word was. */
+static uint32_t happened(uint32_t *armed, uint32_t clear)
+{
+	uint32_t seen = kipc__load_relaxed(armed);
+
+	while (!kipc__compare_exchange(armed, &seen, (seen & ~clear) + KIPC_ARMED_EVENT))
+		;
+	return seen;
+}
+
+void kipc__hub_wake(struct kipc__hub *h, unsigned side, bool all)
+{
+	uint32_t *armed = &kipc__hub_bell(h, side)->armed;
+	uint32_t clear = all ? KIPC_ARMED_FLAGS : KIPC_ARMED_POLLED;
+	uint32_t seen = happened(armed, clear); /* pairs with (H) */
+
+	if (seen & KIPC_ARMED_POLLED)
+		ring(h, side);
+	if (!(seen & KIPC_ARMED_PARKED))
+		return;
+	if (all) {
+		kipc__futex_wake(armed);
+	} else if (!kipc__futex_wake_one(armed)) {
+		/* Nobody sleeps behind the flag: take it down, and let go who has come meanwhile. */
+		(void)happened(armed, KIPC_ARMED_PARKED);
+		kipc__futex_wake(armed);
+	}
+}

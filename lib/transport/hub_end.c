@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include "hub_chan.h"
+
+/*
+ * Places. Taken under the setup lock, so one newcomer at a time; freed by their owner without it. A
+ * dead end is cleaned up after by whoever finds out first: it puts itself into the place's state in
+ * one step, so that another one can see whether the cleaner itself has died, and then starts over.
+ */
+
+#define LOOK_NS (25 * 1000 * 1000)
+
+/* In the state of a place that is being cleaned up: a newcomer, who has no place, holds the setup
+ * lock instead.
+ */
+#define NEWCOMER 0xffU
+
+static uint32_t *state_word(const struct kipc__hub *h, unsigned end)
+{
+	return &h->status->ends[end].state;
+}
+
+uint32_t kipc__hub_state(const struct kipc__hub *h, unsigned end)
+{
+	return kipc__load_acquire(state_word(h, end)) & 0xff; /* pairs with the releases below */
+}
+
+static bool alive(struct kipc__hub *h, unsigned end)
+{
+	pid_t pid;
+
+	return kipc__lockfile_held(h->file, KIPC__HUB_BYTE(end), &pid) != 0;
+}
+
+static void bury(struct kipc__hub *h, unsigned end)
+{
+	unsigned side;
+
+	h->kind->died(h, end);
+	for (side = 0; side < 2; side++)
+		kipc__region_bell_unlink(h->name, h->ident.id, 2 * end + side);
+	kipc__store_release(state_word(h, end), KIPC_END_DEAD);
+}
+
+/* Has the one who cleans up after a dead end died over it? */
+static bool abandoned(struct kipc__hub *h, uint32_t state)
+{
+	unsigned cleaner = state >> 8;
+
+	if (cleaner == NEWCOMER)
+		return !h->placed; /* I hold the setup lock, so it does not any more */
+	return cleaner == 0 || cleaner > h->ident.nr_ends ||
+	       (!(h->placed && cleaner == h->end + 1) && !alive(h, cleaner - 1));
+}
+
+static void look_at(struct kipc__hub *h, unsigned end)
+{
+	uint32_t me = h->placed ? h->end + 1 : NEWCOMER;
+	uint32_t state = kipc__load_acquire(state_word(h, end));
+
+	if ((h->placed && end == h->end) ||
+	    ((state & 0xff) != KIPC_END_LIVE && (state & 0xff) != KIPC_END_REAP))
+		return;
+	if (alive(h, end) || ((state & 0xff) == KIPC_END_REAP && !abandoned(h, state)))
+		return;
+	if (kipc__compare_exchange(state_word(h, end), &state, KIPC_END_REAP | me << 8))
+		bury(h, end);
+}
+
+static void look_between(struct kipc__hub *h, unsigned first, unsigned last)
+{
+	unsigned end;
+
+	for (end = first; end <= last && end < h->ident.nr_ends; end++)
+		look_at(h, end);
+}
+
+void kipc__hub_look(struct kipc__hub *h)
+{
+	h->looked_at = kipc__now_coarse();
+	look_between(h, h->watch[0], h->watch[1]);
+}
+
+void kipc__hub_look_sometimes(struct kipc__hub *h)
+{
+	if (kipc__now_coarse() - h->looked_at >= LOOK_NS)
+		kipc__hub_look(h);
+}
+
+/* ---- coming and going ------------------------------------------------------------------- */
+
+int kipc__hub_take(struct kipc__hub *h, unsigned first, unsigned last)
+{
+	unsigned end;
+	uint32_t state;
+	int r;
+
+	look_between(h, first, last);
+	for (end = first; end <= last; end++) {
+		state = kipc__hub_state(h, end);
+		if (state != KIPC_END_FREE && state != KIPC_END_DEAD)
+			continue;
+		r = kipc__lockfile_take(h->file, KIPC__HUB_BYTE(end));
+		if (r == 0) {
+			h->end = end;
+			h->placed = true;
+		}
+		if (r != -EBUSY)
+			return r;
+	}
+	return -EBUSY;
+}
+
+void kipc__hub_settle(struct kipc__hub *h)
+{
+	uint32_t *generation = &h->status->ends[h->end].generation;
+
+	kipc__store_relaxed(generation, kipc__load_relaxed(generation) + 1);
+	kipc__store_release(state_word(h, h->end), KIPC_END_LIVE);
+}
+
+/* The state first: once the lock is gone, a newcomer may have the place. */
+void kipc__hub_drop(struct kipc__hub *h)
+{
+	if (!h->placed)
+		return;
+	kipc__store_release(state_word(h, h->end), KIPC_END_FREE);
+	h->placed = false;
+	kipc__lockfile_drop(h->file, KIPC__HUB_BYTE(h->end));
+}
