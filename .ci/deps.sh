@@ -3,24 +3,27 @@
 #
 # Installs the Debian packages that a part of the project needs.
 #
-#   .ci/deps.sh build|bench|test|vm|qemu|style...
+#   .ci/deps.sh build|bench|peers|test|vm|qemu|style...
 #
 # Silent and quick when nothing is missing.  As root, or where sudo asks no
 # password, what is missing is installed; otherwise the one apt line to run is
 # printed and the status is 1.  KIPC_NO_DEPS=1 skips the check, for machines
-# where the tools come from somewhere else.
+# where the tools come from somewhere else.  Peers that this Debian does not have
+# are left out: the bench says so.
 set -eu
 
 build='gcc make libc6-dev pkg-config libnuma-dev'
 bench='liburing-dev libjansson-dev gnuplot-nox'
 test='g++ libcriterion-dev valgrind strace relacy-dev spin'
+peers='libck-dev libdpdk-dev libboost-dev libzmq3-dev libnng-dev libfabric-dev libucx-dev
+    iceoryx libiceoryx-binding-c-dev libiceoryx-posh-dev'
 vm='linux-headers-amd64 sparse busybox-static cpio xz-utils kmod procps iproute2 pahole
     ca-certificates debian-archive-keyring'
 qemu='qemu-system-x86 seabios'
 style='clang-format sparse binutils'
 
 usage() {
-	echo 'usage: .ci/deps.sh build|bench|test|vm|qemu|style...' >&2
+	echo 'usage: .ci/deps.sh build|bench|peers|test|vm|qemu|style...' >&2
 	exit 2
 }
 
@@ -29,6 +32,7 @@ wanted() {
 		case $what in
 		build) echo $build ;;
 		bench) echo $build $bench ;;
+		peers) echo $build g++ $peers ;;
 		test) echo $build $test ;;
 		vm) echo $build $vm ;;
 		qemu) echo $qemu ;;
@@ -47,6 +51,22 @@ missing() {
 		*) echo "$p" ;;
 		esac
 	done | sort -u
+}
+
+# Prints the packages without those peers that apt does not know.
+known() {
+	for p; do
+		case " "$peers" " in
+		*[[:space:]]"$p"[[:space:]]*) ;;
+		*)
+			echo "$p"
+			continue
+			;;
+		esac
+		if apt-cache policy "$p" | grep -q '^  Candidate: [^(]'; then
+			echo "$p"
+		fi
+	done
 }
 
 apt() {
@@ -94,6 +114,11 @@ else
 	echo 'kipc: deps: packages are missing; run: sudo apt-get install' \
 		'--no-install-recommends' $packages >&2
 	exit 1
+fi
+if [ "$(known $packages)" != "$packages" ]; then
+	apt update >/dev/null 2>&1 || true
+	packages=$(known $packages)
+	[ -n "$packages" ] || exit 0
 fi
 echo 'installing' $packages
 if ! install $packages; then

@@ -27,7 +27,8 @@ lib/               system  lib/[a-z_]+[.]h  lib/include/
 tools/cmd_(ls|show)[.]c  system  lib/include/  tools/  kmod/uapi/
 tools/             system  lib/include/  tools/
 bench/[a-z_]+[.]h  system  bench/
-bench/(base|limit)_  system  bench/
+bench/(base|limit|peer)_  system  bench/
+bench/peers/       system  bench/
 bench/             system  bench/  lib/include/
 tests/conformance/ system  lib/include/  tests/conformance/  tests/harness[.]h
 tests/uapi/        system  kmod/uapi/  tests/uapi/  tests/harness[.]h

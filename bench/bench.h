@@ -120,6 +120,9 @@ struct mech {
 	 */
 	bool keeps_buffer;
 
+	/* NULL, or why this mechanism is not there: its rows are listed with that reason. */
+	const char *absent;
+
 	/* NULL: the plan's benchmarks; else the one that this mechanism brings along. */
 	const struct bench *own_bench;
 
@@ -130,6 +133,11 @@ struct mech {
 
 	int (*join)(struct side *s);   /* in each process; may be NULL */
 	void (*leave)(struct side *s); /* may be NULL */
+
+	/* After the last message: send() of a mechanism that keeps buffers may still have to end. May
+	 * be NULL.
+	 */
+	int (*finish)(struct side *s);
 
 	/* In the runner when both processes are gone: removes what outlives them. May be NULL. */
 	void (*remove)(struct pair *p);
@@ -159,7 +167,10 @@ extern const struct bench bench_stream;
 extern const struct bench bench_idle;
 
 /* Every mechanism, in the order in which tables show them; ends with NULL. */
-extern const struct mech *const mechs[];
+extern const struct mech *mechs[];
+
+/* One more, before the plan is made. A negative errno when there is no room. */
+int mechs_add(const struct mech *m);
 
 extern const char *const wait_names[WAIT_MODES];
 extern const char *const cpus_names[CPUS_MODES];

@@ -10,22 +10,36 @@
 #include "clock.h"
 #include "json.h"
 #include "machine.h"
+#include "peers.h"
 #include "progress.h"
 #include "run.h"
 
-#define SIZES_MAX 16
-#define FULL_S    480
-#define QUICK_S   30
+#define SIZES_MAX     16
+#define FULL_S        480
+#define QUICK_S       30
+#define PEERS_S       420 /* more, where there are peers */
+#define QUICK_PEERS_S 60
 
 extern const char *kipc_extra_options;
 
-enum { KEY_REPS = 256, KEY_MS, KEY_SIZES, KEY_CPUS, KEY_LIST, KEY_KIPC, KEY_BUDGET, KEY_COMMIT };
+enum {
+	KEY_REPS = 256,
+	KEY_MS,
+	KEY_SIZES,
+	KEY_CPUS,
+	KEY_LIST,
+	KEY_KIPC,
+	KEY_BUDGET,
+	KEY_COMMIT,
+	KEY_PEERS
+};
 
 struct arguments {
 	struct plan_options plan;
 	size_t sizes[SIZES_MAX];
 	const char *json;
 	const char *commit;
+	const char *peers;
 	unsigned int budget_s;
 	int cpu[2];
 	bool cpus_given;
@@ -42,6 +56,8 @@ static const struct argp_option options[] = {
 	{ "budget", KEY_BUDGET, "S", 0, "Seconds after which no repetition is begun", 0 },
 	{ "cpus", KEY_CPUS, "A,B", 0, "The two CPUs to run on", 0 },
 	{ "kipc", KEY_KIPC, "OPTIONS", 0, "URI options of libkipc's channels, as in align=64", 0 },
+	{ "peers", KEY_PEERS, "FOLDER", 0, "Other libraries too, by the drivers in that folder",
+	  0 },
 	{ "json", 'j', "FILE", 0, "Write the results there (default: bench.json)", 0 },
 	{ "commit", KEY_COMMIT, "NAME", 0, "What was built, for the record", 0 },
 	{ "list", KEY_LIST, NULL, 0, "Print what would be measured, and end", 0 },
@@ -118,6 +134,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		parse_cpus(a, arg);
 	else if (key == KEY_KIPC)
 		kipc_extra_options = arg;
+	else if (key == KEY_PEERS)
+		a->peers = arg;
 	else if (key == KEY_COMMIT)
 		a->commit = arg;
 	else if (key == KEY_LIST)
@@ -163,6 +181,15 @@ static int complain(const char *what, int err)
 	return 1;
 }
 
+static unsigned int budget(const struct arguments *a)
+{
+	if (a->budget_s)
+		return a->budget_s;
+	if (a->plan.quick)
+		return QUICK_S + (a->peers ? QUICK_PEERS_S : 0);
+	return FULL_S + (a->peers ? PEERS_S : 0);
+}
+
 int main(int argc, char **argv)
 {
 	struct arguments a = { .json = "bench.json", .commit = "unknown" };
@@ -179,7 +206,9 @@ int main(int argc, char **argv)
 		memcpy(run.cpu, a.cpu, sizeof(run.cpu));
 		a.plan.two_cpus = a.cpu[0] != a.cpu[1];
 	}
-	r = plan_make(&plan, &a.plan);
+	r = a.peers ? peers_add(a.peers) : 0;
+	if (r == 0)
+		r = plan_make(&plan, &a.plan);
 	if (r < 0)
 		return complain("plan", r);
 	if (!plan.tasks)
@@ -193,7 +222,7 @@ int main(int argc, char **argv)
 		return complain(a.json, r);
 	clock_calibrate();
 	run.two_cpus = a.plan.two_cpus;
-	run.budget_s = a.budget_s ? a.budget_s : a.plan.quick ? QUICK_S : FULL_S;
+	run.budget_s = budget(&a);
 	r = run_plan(&run);
 	if (r < 0)
 		return complain("cannot begin", r);

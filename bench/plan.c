@@ -59,6 +59,9 @@ static const struct sweep full_plan[] = {
 	{ "stock:*",          &bench_roundtrip, SPIN | BLOCK, TWO, COPY, one, trip_sizes, 40, 3, NULL },
 	{ "stock:*",          &bench_roundtrip, BLOCK, SAME, COPY, one, trip_sizes, 40, 4, NULL },
 	{ "stock:*",          &bench_roundtrip, SPIN, SAME, COPY, one, just_64, 40, 3, busy_same },
+	{ "peer:*",           &bench_roundtrip, SPIN, TWO, COPY, one, trip_sizes, 60, 5, NULL },
+	{ "peer:*",           &bench_roundtrip, BLOCK, TWO | SAME, COPY, one, few_sizes, 40, 3, NULL },
+	{ "peer:iceoryx",     &bench_roundtrip, SPIN, TWO, INPLACE, one, few_sizes, 60, 3, NULL },
 	{ "limit:slot-stream", &bench_stream,   SPIN, TWO, COPY, one, just_64, 60, 5, NULL },
 	{ "limit:copy",       &bench_stream,    SPIN, TWO, COPY, one, copy_sizes, 60, 5, NULL },
 	{ "limit:memcpy",     &bench_stream,    SPIN, SAME, COPY, one, stream_sizes, 40, 3, NULL },
@@ -72,7 +75,12 @@ static const struct sweep full_plan[] = {
 	{ "stock:*",          &bench_stream,    SPIN | BLOCK, TWO, COPY, one, stream_sizes, 40, 3, NULL },
 	{ "stock:*",          &bench_stream,    BLOCK, SAME, COPY, one, stream_sizes, 40, 3, NULL },
 	{ "stock:*",          &bench_stream,    SPIN, SAME, COPY, one, just_64, 40, 3, busy_same },
+	{ "peer:*",           &bench_stream,    SPIN, TWO, COPY, one, stream_sizes, 60, 5, NULL },
+	{ "peer:rte_ring*",   &bench_stream,    SPIN, TWO, COPY, batch_32, batch_sizes, 60, 5, NULL },
+	{ "peer:*",           &bench_stream,    BLOCK, TWO | SAME, COPY, one, stream_sizes, 40, 3, NULL },
+	{ "peer:iceoryx",     &bench_stream,    SPIN, TWO, INPLACE, one, stream_sizes, 60, 3, NULL },
 	{ "kipc:*",           &bench_idle,      BLOCK | ADAPTIVE, TWO, COPY, one, just_64, 250, 2, NULL },
+	{ "peer:*",           &bench_idle,      BLOCK, TWO, COPY, one, just_64, 250, 1, NULL },
 	{ "stock:*",          &bench_idle,      BLOCK, TWO, COPY, one, just_64, 250, 1, NULL },
 	{ NULL, NULL, 0, 0, 0, NULL, NULL, 0, 0, NULL },
 };
@@ -85,6 +93,8 @@ static const struct sweep quick_plan[] = {
 	{ "kipc:*",           &bench_roundtrip, BLOCK, SAME, COPY, one, quick_sizes, 20, 3, NULL },
 	{ "stock:*",          &bench_roundtrip, SPIN | BLOCK, TWO, COPY, one, quick_sizes, 20, 2, NULL },
 	{ "stock:*",          &bench_roundtrip, BLOCK, SAME, COPY, one, quick_sizes, 20, 2, NULL },
+	{ "peer:*",           &bench_roundtrip, SPIN, TWO, COPY, one, quick_sizes, 20, 3, NULL },
+	{ "peer:*",           &bench_roundtrip, BLOCK, TWO | SAME, COPY, one, just_64, 20, 2, NULL },
 	{ "limit:slot-stream", &bench_stream,   SPIN, TWO, COPY, one, just_64, 20, 3, NULL },
 	{ "limit:copy",       &bench_stream,    SPIN, TWO, COPY, one, copy_sizes, 20, 2, NULL },
 	{ "limit:memcpy",     &bench_stream,    SPIN, SAME, COPY, one, quick_stream, 10, 2, NULL },
@@ -94,6 +104,8 @@ static const struct sweep quick_plan[] = {
 	{ "stock:*",          &bench_stream,    SPIN | BLOCK, TWO, COPY, one, quick_stream, 20, 2, NULL },
 	{ "kipc:*",           &bench_stream,    BLOCK, SAME, COPY, one, just_64, 20, 2, NULL },
 	{ "stock:*",          &bench_stream,    BLOCK, SAME, COPY, one, just_64, 20, 2, NULL },
+	{ "peer:*",           &bench_stream,    SPIN, TWO, COPY, one, quick_stream, 20, 3, NULL },
+	{ "peer:rte_ring*",   &bench_stream,    SPIN, TWO, COPY, batch_32, just_64, 20, 3, NULL },
 	{ "kipc:*",           &bench_idle,      BLOCK | ADAPTIVE, TWO, COPY, one, just_64, 100, 1, NULL },
 	{ NULL, NULL, 0, 0, 0, NULL, NULL, 0, 0, NULL },
 };
@@ -131,7 +143,7 @@ static bool selected(const char *name, const struct sweep *w, const struct plan_
 static void find_obstacle(struct task *t, const struct sweep *w, const struct plan_options *o)
 {
 	const struct mech *m = t->cell.mech;
-	const char *why = w->skip;
+	const char *why = m->absent ? m->absent : w->skip;
 
 	if (!why && !(m->waits & BIT(t->cell.wait)))
 		why = t->cell.wait == WAIT_SPIN
@@ -166,15 +178,22 @@ static int add(struct plan *plan, const struct cell *cell, const struct sweep *w
 	return 0;
 }
 
+/* How a peer waits is its own business: only the modes that it has are asked for. */
+static bool concerns(const struct cell *cell, const struct sweep *w)
+{
+	bool peer = strncmp(cell->mech->name, "peer:", 5) == 0;
+
+	return (w->waits & BIT(cell->wait)) && (w->cpus & BIT(cell->cpus)) &&
+	       (!peer || (cell->mech->waits & BIT(cell->wait)));
+}
+
 /* Every wait mode and CPU mode of the sweep for one mechanism, size, variant and batch. */
 static int add_modes(struct plan *plan, struct cell *cell, const struct sweep *w,
                      const struct plan_options *o)
 {
 	for (cell->wait = 0; cell->wait < WAIT_MODES; cell->wait++) {
 		for (cell->cpus = 0; cell->cpus < CPUS_MODES; cell->cpus++) {
-			if (!(w->waits & BIT(cell->wait)) || !(w->cpus & BIT(cell->cpus)))
-				continue;
-			if (add(plan, cell, w, o) < 0)
+			if (concerns(cell, w) && add(plan, cell, w, o) < 0)
 				return -ENOMEM;
 		}
 	}

@@ -113,6 +113,8 @@ static int run_side(struct pair *p, int who)
 	r = meet(p, 0);
 	if (r == 0)
 		r = p->cell.bench->run[who](&s);
+	if (r >= 0 && m->finish)
+		r = m->finish(&s);
 	if (r < 0)
 		return bench_fail(p, r, "run failed (%d)", r);
 	part(p);
@@ -121,13 +123,21 @@ static int run_side(struct pair *p, int who)
 	return 0;
 }
 
+/* A library that has to take leave of a daemon does so when the process ends in order. */
+static _Noreturn void end(int r)
+{
+	if (r < 0)
+		_exit(1);
+	exit(0);
+}
+
 static _Noreturn void second(struct pair *p, pid_t parent)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	p->pid[1] = getpid();
 	if (getppid() != parent)
 		_exit(1); /* it died before the signal was asked for */
-	_exit(run_side(p, 1) < 0);
+	end(run_side(p, 1));
 }
 
 static struct pair *mine;
@@ -183,5 +193,5 @@ _Noreturn void side_first(struct pair *p)
 	r = run_side(p, 0);
 	if (r == 0 && p->cell.bench->run[1])
 		waitpid(child, NULL, 0);
-	_exit(r < 0);
+	end(r);
 }
