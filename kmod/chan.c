@@ -9,7 +9,6 @@
 #include <linux/slab.h>
 
 #include "chan.h"
-#include "owner.h"
 #include "quota.h"
 
 /* ---- making ----------------------------------------------------------------------------- */
@@ -76,8 +75,8 @@ static struct kipc_bell *kipc_chan_hang_bell(struct kipc_end *end, unsigned int 
 	struct kipc_ring_bells *shared = &end->chan->status->bells[ring];
 	struct kipc_bell *bell = &end->chan->bells[ring][side];
 
-	bell->sleeper = end;
-	bell->mover = kipc_chan_peer(end);
+	bell->sleeper = &end->party;
+	bell->mover = &kipc_chan_peer(end)->party;
 	bell->position = position;
 	bell->other = &end->chan->bells[ring][1 - side];
 	bell->shared = side == KIPC_SIDE_DATA ? &shared->data : &shared->space;
@@ -93,21 +92,26 @@ static void kipc_chan_set_end(struct kipc_chan *chan, unsigned int e,
                               const struct kipc_ioc_create *arg)
 {
 	struct kipc_end *end = &chan->ends[e];
-	struct kipc_ring_ctrl *peer_ctrl = kipc_chan_peer(end)->ctrl;
+	struct kipc_ring_ctrl *peer_ctrl = kipc_chan_peer(end)->party.ctrl;
 	unsigned int in = 1 - e, out = e;
 
 	end->data = kipc_chan_hang_bell(end, in, KIPC_SIDE_DATA, &peer_ctrl->prod.pos);
 	end->space = kipc_chan_hang_bell(end, out, KIPC_SIDE_SPACE, &peer_ctrl->cons.pos);
-	end->ctrl->prod.pos = arg->start[out];
-	end->ctrl->cons.pos = arg->start[in];
-	end->ctrl->hints.data_at = arg->start[in];
-	end->ctrl->hints.space_at = arg->start[out];
+	end->party.ctrl->prod.pos = arg->start[out];
+	end->party.ctrl->cons.pos = arg->start[in];
+	end->party.ctrl->hints.data_at = arg->start[in];
+	end->party.ctrl->hints.space_at = arg->start[out];
 }
 
 static void kipc_chan_set_creds(struct kipc_end *end)
 {
 	end->uid = current_euid();
 	end->gid = current_egid();
+}
+
+static void kipc_chan_owner_gone(struct kipc_owned *owned)
+{
+	kipc_chan_die(container_of(owned, struct kipc_end, owned), KIPC_GONE_DEAD);
 }
 
 static void kipc_chan_set_ends(struct kipc_chan *chan, const struct kipc_ioc_create *arg)
@@ -117,9 +121,11 @@ static void kipc_chan_set_ends(struct kipc_chan *chan, const struct kipc_ioc_cre
 	for (e = 0; e < KIPC_CHAN_ENDS; e++) {
 		chan->ends[e].chan = chan;
 		chan->ends[e].index = e;
-		chan->ends[e].ctrl = kipc_region_address(&chan->areas[KIPC_CHAN_AREA_CTRL + e]);
+		chan->ends[e].party.ctrl =
+			kipc_region_address(&chan->areas[KIPC_CHAN_AREA_CTRL + e]);
 		kipc_chan_set_creds(&chan->ends[e]);
-		INIT_LIST_HEAD(&chan->ends[e].owned);
+		kipc_owner_init(&chan->ends[e].owned, kipc_chan_owner_gone);
+		chan->ends[e].party.lock = &chan->lock;
 	}
 	for (e = 0; e < KIPC_CHAN_ENDS; e++)
 		kipc_chan_set_end(chan, e, arg);
@@ -184,6 +190,7 @@ struct kipc_chan *kipc_chan_create(const struct kipc_ioc_create *arg)
 	if (!chan)
 		return ERR_PTR(-ENOMEM);
 	kref_init(&chan->refs);
+	chan->name.refs = &chan->refs;
 	spin_lock_init(&chan->lock);
 	chan->kind = arg->kind;
 	chan->bytes = (1 + KIPC_CHAN_ENDS) * PAGE_SIZE + arg->ring_bytes[0] + arg->ring_bytes[1];
@@ -202,6 +209,39 @@ struct kipc_chan *kipc_chan_create(const struct kipc_ioc_create *arg)
 	kipc_chan_set_ends(chan, arg);
 	kipc_chan_set_status(chan, arg);
 	return chan;
+}
+
+/* ---- meeting ---------------------------------------------------------------------------- */
+
+/* Attaching and then leaving would end the channel, so who minds its geometry says so before. */
+static bool kipc_chan_suits(const struct kipc_chan *chan, const struct kipc_ioc_attach *arg)
+{
+	const struct kipc_ring_geom *geom = chan->status->geom;
+	int r;
+
+	for (r = 0; r < KIPC_CHAN_RINGS; r++) {
+		if (arg->ring_bytes[r] && arg->ring_bytes[r] != geom[r].bytes)
+			return false;
+		if (arg->align[r] && arg->align[r] != geom[r].align)
+			return false;
+	}
+	return true;
+}
+
+static int kipc_chan_judge(const struct kipc_name *name, const struct kipc_ioc_attach *arg)
+{
+	const struct kipc_chan *chan = container_of(name, struct kipc_chan, name);
+
+	if (arg->kind != chan->kind)
+		return -EINVAL;
+	return kipc_chan_suits(chan, arg) ? 0 : -EEXIST;
+}
+
+struct kipc_chan *kipc_chan_claim(const struct kipc_ioc_attach *arg)
+{
+	struct kipc_name *name = kipc_name_claim(arg, kipc_chan_judge);
+
+	return IS_ERR(name) ? ERR_CAST(name) : container_of(name, struct kipc_chan, name);
 }
 
 /* ---- life of an end --------------------------------------------------------------------- */
@@ -233,8 +273,8 @@ static void kipc_chan_settle(struct kipc_end *end, struct kipc_owner *owner)
 	put_pid(end->pid);
 	end->pid = get_pid(task_tgid(current));
 	kipc_chan_set_creds(end);
-	kipc_owner_add(owner, end);
-	WRITE_ONCE(end->mm, kipc_owner_mm(owner));
+	kipc_owner_add(owner, &end->owned);
+	WRITE_ONCE(end->party.mm, kipc_owner_mm(owner));
 	kipc_chan_set_state(end, KIPC_END_LIVE);
 }
 
@@ -244,10 +284,10 @@ static struct kipc_owner *kipc_chan_unsettle(struct kipc_end *end, u32 state)
 	struct kipc_owner *owner = end->owner;
 
 	if (owner)
-		kipc_owner_remove(owner, end);
+		kipc_owner_remove(owner, &end->owned);
 	end->owner = NULL;
 	end->mappings = 0;
-	WRITE_ONCE(end->mm, NULL);
+	WRITE_ONCE(end->party.mm, NULL);
 	kipc_chan_set_state(end, state);
 	return owner;
 }
@@ -288,7 +328,7 @@ int kipc_chan_map(struct kipc_end *end, struct mm_struct *mm)
 void kipc_chan_remap(struct kipc_end *end, struct mm_struct *mm)
 {
 	spin_lock(&end->chan->lock);
-	if (end->mm == mm)
+	if (end->party.mm == mm)
 		end->mappings++;
 	spin_unlock(&end->chan->lock);
 }
@@ -300,7 +340,7 @@ void kipc_chan_unmap(struct kipc_end *end, struct mm_struct *mm)
 	bool last, polite;
 
 	spin_lock(&end->chan->lock);
-	last = end->mm == mm && !--end->mappings;
+	last = end->party.mm == mm && !--end->mappings;
 	polite = last && end->handover;
 	if (polite)
 		owner = kipc_chan_unsettle(end, KIPC_END_FREE);
@@ -354,24 +394,12 @@ int kipc_chan_may_write(const struct kipc_end *end)
 
 	if (state == KIPC_END_DEAD)
 		return -EPIPE;
-	return state == KIPC_END_LIVE && READ_ONCE(end->mm) != current->mm ? -EBUSY : 0;
+	return state == KIPC_END_LIVE && READ_ONCE(end->party.mm) != current->mm ? -EBUSY : 0;
 }
 
 int kipc_chan_check_owner(const struct kipc_end *end)
 {
-	if (READ_ONCE(end->mm) == current->mm)
+	if (READ_ONCE(end->party.mm) == current->mm)
 		return 0;
 	return READ_ONCE(end->state) == KIPC_END_DEAD ? -EPIPE : -EPERM;
-}
-
-struct mm_struct *kipc_chan_grab_mm(struct kipc_end *end)
-{
-	struct mm_struct *mm;
-
-	spin_lock(&end->chan->lock);
-	mm = end->mm;
-	if (mm)
-		mmgrab(mm);
-	spin_unlock(&end->chan->lock);
-	return mm;
 }

@@ -13,6 +13,7 @@
 
 #include "main.h"
 #include "name.h"
+#include "owner.h"
 #include "region.h"
 #include "wake.h"
 
@@ -23,24 +24,20 @@
 struct kipc_end {
 	struct kipc_chan *chan;
 	unsigned int index;
-	struct kipc_bell *data;      /* where it waits for messages: of its in ring */
-	struct kipc_bell *space;     /* where it waits for space: of its out ring */
-	struct kipc_ring_ctrl *ctrl; /* its control page: hostile, read once and judge */
+	struct kipc_bell *data;  /* where it waits for messages: of its in ring */
+	struct kipc_bell *space; /* where it waits for space: of its out ring */
+	struct kipc_party party; /* what bells know of it; mm is written under chan.lock */
 
 	/* Protected by kipc_chan.lock. */
 	u32 state; /* KIPC_END_*; STATUS has a copy */
 	u32 generation;
 	struct kipc_owner *owner; /* while live */
-	struct list_head owned;   /* in kipc_owner.ends */
-	unsigned int mappings;    /* of the control area, writable, by the owner */
-	bool handover;            /* the last unmapping is polite */
-	struct pid *pid;          /* of the last owner, NULL when there was none */
-	kuid_t uid; /* of the last owner; before, of who attached, or of the creator */
+	struct kipc_owned owned;
+	unsigned int mappings; /* of the control area, writable, by the owner */
+	bool handover;         /* the last unmapping is polite */
+	struct pid *pid;       /* of the last owner, NULL when there was none */
+	kuid_t uid;            /* of the last owner; before, of who attached, or of the creator */
 	kgid_t gid;
-
-	struct mm_struct *mm; /* the owner's, for comparison only; written under the lock */
-	struct fasync_struct *fasync;
-	struct kipc_wake_counts counts;
 };
 
 enum {
@@ -67,11 +64,10 @@ struct kipc_chan {
 struct kipc_chan *kipc_chan_create(const struct kipc_ioc_create *arg);
 void kipc_chan_put(struct kipc_chan *chan);
 
-/* A reference on something that may be on its way out. */
-static inline bool kipc_chan_get_live(struct kipc_chan *chan)
-{
-	return kref_get_unless_zero(&chan->refs);
-}
+/* Finds a named channel, claims its second end and takes a reference: as kipc_name_claim(), and -EINVAL
+ * when it is of another kind, -EEXIST when its rings are not as asked for.
+ */
+struct kipc_chan *kipc_chan_claim(const struct kipc_ioc_attach *arg);
 
 static inline struct kipc_end *kipc_chan_peer(const struct kipc_end *end)
 {
@@ -93,8 +89,5 @@ int kipc_chan_may_write(const struct kipc_end *end);
 
 /* Is the caller the owner? 0, -EPERM (it is somebody else's or nobody's), -EPIPE (it is dead). */
 int kipc_chan_check_owner(const struct kipc_end *end);
-
-/* The owner's address space with a reference to its mm_struct, or NULL. */
-struct mm_struct *kipc_chan_grab_mm(struct kipc_end *end);
 
 #endif /* KIPC_CHAN_H */

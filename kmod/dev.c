@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * dev.c - /dev/kipc, and how calls are dispatched
+ * dev.c - /dev/kipc
  */
 #include <linux/anon_inodes.h>
 #include <linux/compat.h>
@@ -9,50 +9,12 @@
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 #include <linux/nodemask.h>
-#include <linux/uaccess.h>
 
+#include "call.h"
 #include "chan.h"
-#include "dev.h"
 #include "end.h"
 #include "main.h"
 #include "quota.h"
-
-/* ---- dispatching ------------------------------------------------------------------------ */
-
-long kipc_dev_reply(struct kipc_dev_call *call)
-{
-	return copy_to_user(call->user, &call->arg, call->bytes) ? -EFAULT : 0;
-}
-
-static long kipc_dev_fetch(struct kipc_dev_call *call, const struct kipc_dev_row *row)
-{
-	u32 user_bytes;
-
-	if (get_user(user_bytes, (u32 __user *)call->user))
-		return -EFAULT;
-	if (user_bytes < row->bytes)
-		return -EINVAL;
-	if (user_bytes > PAGE_SIZE)
-		return -E2BIG;
-	call->bytes = row->bytes;
-	return copy_struct_from_user(&call->arg, row->bytes, call->user, user_bytes);
-}
-
-long kipc_dev_dispatch(const struct kipc_dev_row *rows, size_t nr_rows, struct file *file,
-                       unsigned int cmd, unsigned long user)
-{
-	struct kipc_dev_call call = { .file = file, .user = (void __user *)user };
-	size_t i;
-	long rc;
-
-	for (i = 0; i < nr_rows; i++)
-		if (KIPC_IOC_KEY(cmd) == KIPC_IOC_KEY(rows[i].cmd))
-			break;
-	if (i == nr_rows)
-		return -ENOTTY;
-	rc = rows[i].bytes ? kipc_dev_fetch(&call, &rows[i]) : 0;
-	return rc ?: rows[i].handle(&call);
-}
 
 /* ---- endpoint files to be --------------------------------------------------------------- */
 
@@ -89,7 +51,7 @@ static void kipc_dev_slot_install(struct kipc_dev_slot *slot, struct kipc_end *e
 
 /* ---- control handle --------------------------------------------------------------------- */
 
-static long kipc_dev_info(struct kipc_dev_call *call)
+static long kipc_dev_info(struct kipc_call *call)
 {
 	struct kipc_ioc_info *arg = &call->arg.info;
 
@@ -98,11 +60,11 @@ static long kipc_dev_info(struct kipc_dev_call *call)
 	arg->page_bytes = PAGE_SIZE;
 	arg->nr_nodes = nr_node_ids;
 	kipc_quota_report(arg);
-	return kipc_dev_reply(call);
+	return kipc_call_reply(call);
 }
 
 /* With files and descriptors at hand: tells the caller, then makes them real. */
-static long kipc_dev_create_pair(struct kipc_dev_call *call, struct kipc_chan *chan)
+static long kipc_dev_create_pair(struct kipc_call *call, struct kipc_chan *chan)
 {
 	struct kipc_ioc_create *arg = &call->arg.create;
 	struct kipc_dev_slot slots[KIPC_CHAN_ENDS];
@@ -117,7 +79,7 @@ static long kipc_dev_create_pair(struct kipc_dev_call *call, struct kipc_chan *c
 	if (!rc) {
 		arg->fd[0] = slots[0].fd;
 		arg->fd[1] = slots[1].fd;
-		rc = kipc_dev_reply(call);
+		rc = kipc_call_reply(call);
 	}
 	for (i = 0; i < nr && rc; i++)
 		kipc_dev_slot_drop(&slots[i]);
@@ -130,7 +92,7 @@ static long kipc_dev_create_pair(struct kipc_dev_call *call, struct kipc_chan *c
 	return 0;
 }
 
-static long kipc_dev_create_named(struct kipc_dev_call *call, struct kipc_chan *chan)
+static long kipc_dev_create_named(struct kipc_call *call, struct kipc_chan *chan)
 {
 	struct kipc_ioc_create *arg = &call->arg.create;
 	struct kipc_dev_slot slot;
@@ -144,7 +106,7 @@ static long kipc_dev_create_named(struct kipc_dev_call *call, struct kipc_chan *
 		goto err_name;
 	arg->fd[0] = slot.fd;
 	arg->fd[1] = -1;
-	rc = kipc_dev_reply(call);
+	rc = kipc_call_reply(call);
 	if (rc)
 		goto err_slot;
 
@@ -160,7 +122,7 @@ err_name:
 	return rc;
 }
 
-static long kipc_dev_create(struct kipc_dev_call *call)
+static long kipc_dev_create(struct kipc_call *call)
 {
 	struct kipc_chan *chan = kipc_chan_create(&call->arg.create);
 	long rc;
@@ -176,7 +138,7 @@ static long kipc_dev_create(struct kipc_dev_call *call)
 	return rc;
 }
 
-static long kipc_dev_attach(struct kipc_dev_call *call)
+static long kipc_dev_attach(struct kipc_call *call)
 {
 	struct kipc_ioc_attach *arg = &call->arg.attach;
 	struct kipc_dev_slot slot;
@@ -188,14 +150,14 @@ static long kipc_dev_attach(struct kipc_dev_call *call)
 	rc = kipc_dev_slot_open(&slot);
 	if (rc)
 		return rc;
-	chan = kipc_name_claim(arg);
+	chan = kipc_chan_claim(arg);
 	if (IS_ERR(chan)) {
 		rc = PTR_ERR(chan);
 		goto err_slot;
 	}
 	arg->fd = slot.fd;
 	arg->end = 1;
-	rc = kipc_dev_reply(call);
+	rc = kipc_call_reply(call);
 	if (rc)
 		goto err_claim;
 
@@ -211,7 +173,7 @@ err_slot:
 	return rc;
 }
 
-static const struct kipc_dev_row kipc_dev_rows[] = {
+static const struct kipc_call_row kipc_dev_rows[] = {
 	{ KIPC_IOC_INFO, sizeof(struct kipc_ioc_info), kipc_dev_info },
 	{ KIPC_IOC_CREATE, sizeof(struct kipc_ioc_create), kipc_dev_create },
 	{ KIPC_IOC_ATTACH, sizeof(struct kipc_ioc_attach), kipc_dev_attach },
@@ -219,7 +181,7 @@ static const struct kipc_dev_row kipc_dev_rows[] = {
 
 static long kipc_dev_ioctl(struct file *file, unsigned int cmd, unsigned long user)
 {
-	return kipc_dev_dispatch(kipc_dev_rows, ARRAY_SIZE(kipc_dev_rows), file, cmd, user);
+	return kipc_call_dispatch(kipc_dev_rows, ARRAY_SIZE(kipc_dev_rows), file, cmd, user);
 }
 
 static const struct file_operations kipc_dev_fops = {

@@ -12,18 +12,19 @@
 #include <linux/time_namespace.h>
 #include <linux/uidgid.h>
 
+#include "call.h"
 #include "chan.h"
-#include "dev.h"
 #include "end.h"
+#include "map.h"
 
 /* ---- calls ------------------------------------------------------------------------------ */
 
-static struct kipc_end *kipc_end_of(const struct kipc_dev_call *call)
+static struct kipc_end *kipc_end_of(const struct kipc_call *call)
 {
 	return call->file->private_data;
 }
 
-static long kipc_end_self(struct kipc_dev_call *call)
+static long kipc_end_self(struct kipc_call *call)
 {
 	const struct kipc_end *end = kipc_end_of(call);
 	struct kipc_ioc_self *arg = &call->arg.self;
@@ -33,7 +34,7 @@ static long kipc_end_self(struct kipc_dev_call *call)
 	arg->nr_ends = KIPC_CHAN_ENDS;
 	arg->features = kipc_wake_features();
 	arg->status_bytes = PAGE_SIZE;
-	return kipc_dev_reply(call);
+	return kipc_call_reply(call);
 }
 
 /* The bell at which the end waits on that side, when the ring is the one where it does. */
@@ -81,7 +82,7 @@ static s64 kipc_end_host_time(s64 deadline)
 	return max_t(s64, host, 0);
 }
 
-static long kipc_end_wait(struct kipc_dev_call *call)
+static long kipc_end_wait(struct kipc_call *call)
 {
 	const struct kipc_ioc_wait *arg = &call->arg.wait;
 	struct kipc_end *end = kipc_end_of(call);
@@ -94,7 +95,7 @@ static long kipc_end_wait(struct kipc_dev_call *call)
 	return rc ?: kipc_wake_wait(bell, arg->position, kipc_end_host_time(arg->deadline));
 }
 
-static long kipc_end_wake(struct kipc_dev_call *call)
+static long kipc_end_wake(struct kipc_call *call)
 {
 	struct kipc_end *end = kipc_end_of(call);
 	struct kipc_bell *bell = kipc_end_wake_bell(end, &call->arg.wake);
@@ -108,7 +109,7 @@ static long kipc_end_wake(struct kipc_dev_call *call)
 	return rc;
 }
 
-static long kipc_end_xchg(struct kipc_dev_call *call)
+static long kipc_end_xchg(struct kipc_call *call)
 {
 	const struct kipc_ioc_xchg *arg = &call->arg.xchg;
 	struct kipc_end *end = kipc_end_of(call);
@@ -126,7 +127,7 @@ static long kipc_end_xchg(struct kipc_dev_call *call)
 }
 
 /* A free end has no owner, so whoever holds its file may shut it. */
-static long kipc_end_shutdown(struct kipc_dev_call *call)
+static long kipc_end_shutdown(struct kipc_call *call)
 {
 	struct kipc_end *end = kipc_end_of(call);
 	u32 dirs = call->arg.shutdown.dirs;
@@ -145,12 +146,12 @@ static long kipc_end_shutdown(struct kipc_dev_call *call)
 	return 0;
 }
 
-static long kipc_end_handover(struct kipc_dev_call *call)
+static long kipc_end_handover(struct kipc_call *call)
 {
 	return kipc_chan_handover(kipc_end_of(call));
 }
 
-static long kipc_end_peer(struct kipc_dev_call *call)
+static long kipc_end_peer(struct kipc_call *call)
 {
 	struct kipc_end *peer = kipc_chan_peer(kipc_end_of(call));
 	struct kipc_ioc_peer *arg = &call->arg.peer;
@@ -171,12 +172,12 @@ static long kipc_end_peer(struct kipc_dev_call *call)
 	arg->gid = from_kgid_munged(current_user_ns(), gid);
 	arg->reserved = 0;
 	put_pid(pid);
-	return kipc_dev_reply(call);
+	return kipc_call_reply(call);
 }
 
-static long kipc_end_stat(struct kipc_dev_call *call)
+static long kipc_end_stat(struct kipc_call *call)
 {
-	struct kipc_wake_counts *counts = &kipc_end_of(call)->counts;
+	struct kipc_wake_counts *counts = &kipc_end_of(call)->party.counts;
 	struct kipc_ioc_stat *arg = &call->arg.stat;
 
 	if (arg->reserved)
@@ -186,10 +187,10 @@ static long kipc_end_stat(struct kipc_dev_call *call)
 	arg->wakes = atomic64_read(&counts->wakes);
 	arg->wakes_idle = atomic64_read(&counts->wakes_idle);
 	arg->polls = atomic64_read(&counts->polls);
-	return kipc_dev_reply(call);
+	return kipc_call_reply(call);
 }
 
-static const struct kipc_dev_row kipc_end_rows[] = {
+static const struct kipc_call_row kipc_end_rows[] = {
 	{ KIPC_IOC_WAIT, sizeof(struct kipc_ioc_wait), kipc_end_wait },
 	{ KIPC_IOC_WAKE, sizeof(struct kipc_ioc_wake), kipc_end_wake },
 	{ KIPC_IOC_XCHG, sizeof(struct kipc_ioc_xchg), kipc_end_xchg },
@@ -204,18 +205,50 @@ static const struct kipc_dev_row kipc_end_rows[] = {
 
 static long kipc_end_ioctl(struct file *file, unsigned int cmd, unsigned long user)
 {
-	return kipc_dev_dispatch(kipc_end_rows, ARRAY_SIZE(kipc_end_rows), file, cmd, user);
+	return kipc_call_dispatch(kipc_end_rows, ARRAY_SIZE(kipc_end_rows), file, cmd, user);
+}
+
+static bool kipc_end_readable(const struct kipc_end *end)
+{
+	return READ_ONCE(*end->data->position) != READ_ONCE(end->party.ctrl->cons.pos);
+}
+
+static bool kipc_end_writable(const struct kipc_end *end)
+{
+	return kipc_wake_due(end->space, READ_ONCE(end->party.ctrl->hints.space_at));
+}
+
+static __poll_t kipc_end_ready(const struct kipc_end *end)
+{
+	u32 in_gone = READ_ONCE(end->data->other->shared->gone);
+	u32 out_gone = READ_ONCE(end->space->other->shared->gone);
+	__poll_t ready = 0;
+
+	if (in_gone || kipc_end_readable(end))
+		ready |= EPOLLIN | EPOLLRDNORM;
+	if (out_gone || kipc_end_writable(end))
+		ready |= EPOLLOUT | EPOLLWRNORM;
+	if (in_gone)
+		ready |= EPOLLRDHUP;
+	if (READ_ONCE(end->state) == KIPC_END_DEAD ||
+	    READ_ONCE(kipc_chan_peer(end)->state) == KIPC_END_DEAD)
+		ready |= EPOLLHUP;
+	return ready;
 }
 
 static __poll_t kipc_end_poll(struct file *file, poll_table *table)
 {
-	return kipc_wake_poll(file->private_data, file, table);
+	struct kipc_end *end = file->private_data;
+
+	kipc_wake_poll(end->data, file, table);
+	kipc_wake_poll(end->space, file, table);
+	return kipc_end_ready(end);
 }
 
 static int kipc_end_fasync(int fd, struct file *file, int on)
 {
 	struct kipc_end *end = file->private_data;
-	int rc = fasync_helper(fd, file, on, &end->fasync);
+	int rc = fasync_helper(fd, file, on, &end->party.fasync);
 
 	if (rc < 0)
 		return rc;
@@ -247,11 +280,11 @@ static void kipc_end_show(struct seq_file *seq, struct file *file)
 	seq_printf(seq, "kipc-state:\t%u\n", READ_ONCE(end->state));
 	seq_printf(seq, "kipc-generation:\t%u\n", READ_ONCE(end->generation));
 	seq_printf(seq, "kipc-name:\t%s\n", end->chan->name.text);
-	seq_printf(seq, "kipc-waits:\t%lld\n", atomic64_read(&end->counts.waits));
-	seq_printf(seq, "kipc-waits-met:\t%lld\n", atomic64_read(&end->counts.waits_met));
-	seq_printf(seq, "kipc-wakes:\t%lld\n", atomic64_read(&end->counts.wakes));
-	seq_printf(seq, "kipc-wakes-idle:\t%lld\n", atomic64_read(&end->counts.wakes_idle));
-	seq_printf(seq, "kipc-polls:\t%lld\n", atomic64_read(&end->counts.polls));
+	seq_printf(seq, "kipc-waits:\t%lld\n", atomic64_read(&end->party.counts.waits));
+	seq_printf(seq, "kipc-waits-met:\t%lld\n", atomic64_read(&end->party.counts.waits_met));
+	seq_printf(seq, "kipc-wakes:\t%lld\n", atomic64_read(&end->party.counts.wakes));
+	seq_printf(seq, "kipc-wakes-idle:\t%lld\n", atomic64_read(&end->party.counts.wakes_idle));
+	seq_printf(seq, "kipc-polls:\t%lld\n", atomic64_read(&end->party.counts.polls));
 }
 
 const struct file_operations kipc_end_fops = {
@@ -259,7 +292,7 @@ const struct file_operations kipc_end_fops = {
 	.llseek = noop_llseek,
 	.unlocked_ioctl = kipc_end_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
-	.mmap = kipc_region_mmap,
+	.mmap = kipc_map_file,
 	.poll = kipc_end_poll,
 	.fasync = kipc_end_fasync,
 	.release = kipc_end_release,

@@ -34,7 +34,7 @@
  *
  *     mmap_lock (write; taken by the caller of mmap and munmap)
  *       kipc_chan.lock             life of both ends: state, owner, mappings, handover
- *         kipc_owner.lock          its list of ends
+ *         kipc_owner.lock          its list of what it owns
  *     kipc_name_lock               registry: entries, readiness, claims of ends
  *     kipc_quota_lock              users and what they hold
  *     kipc_bell.queue.lock (irq)   armed, gone, parked, the queue; the scheduler's locks below it

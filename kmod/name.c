@@ -8,6 +8,7 @@
 #include <linux/ctype.h>
 #include <linux/cred.h>
 #include <linux/hashtable.h>
+#include <linux/kref.h>
 #include <linux/nsproxy.h>
 #include <linux/spinlock.h>
 #include <linux/stringhash.h>
@@ -15,7 +16,6 @@
 #include <linux/user_namespace.h>
 #include <net/net_namespace.h>
 
-#include "chan.h"
 #include "name.h"
 
 static DEFINE_SPINLOCK(kipc_name_lock);
@@ -108,56 +108,38 @@ static bool kipc_name_may_join(const struct kipc_name *name)
 	       ns_capable(ns, CAP_DAC_OVERRIDE);
 }
 
-/* Attaching and then leaving would end the channel, so who minds its geometry says so before. */
-static bool kipc_name_suits(const struct kipc_chan *chan, const struct kipc_ioc_attach *arg)
+static int kipc_name_check_join(const struct kipc_name *name, const struct kipc_ioc_attach *arg,
+                                kipc_name_judge_fn judge)
 {
-	const struct kipc_ring_geom *geom = chan->status->geom;
-	int r;
+	int rc;
 
-	for (r = 0; r < KIPC_CHAN_RINGS; r++) {
-		if (arg->ring_bytes[r] && arg->ring_bytes[r] != geom[r].bytes)
-			return false;
-		if (arg->align[r] && arg->align[r] != geom[r].align)
-			return false;
-	}
-	return true;
-}
-
-static int kipc_name_judge(const struct kipc_name *name, const struct kipc_chan *chan,
-                           const struct kipc_ioc_attach *arg)
-{
 	if (!kipc_name_may_join(name))
 		return -EACCES;
 	if ((arg->flags & KIPC_ATTACH_EXPECT) &&
 	    !uid_eq(name->uid, make_kuid(current_user_ns(), arg->expect_uid)))
 		return -EPERM;
-	if (arg->kind != chan->kind)
-		return -EINVAL;
-	if (!kipc_name_suits(chan, arg))
-		return -EEXIST;
-	return name->claimed ? -EBUSY : 0;
+	rc = judge(name, arg);
+	if (rc)
+		return rc;
+	if (name->claimed)
+		return -EBUSY;
+	/* It may be on its way out. */
+	return kref_get_unless_zero(name->refs) ? 0 : -ENOENT;
 }
 
-struct kipc_chan *kipc_name_claim(const struct kipc_ioc_attach *arg)
+struct kipc_name *kipc_name_claim(const struct kipc_ioc_attach *arg, kipc_name_judge_fn judge)
 {
-	struct kipc_chan *chan = ERR_PTR(-ENOENT);
 	struct kipc_name *name;
-	int rc;
+	int rc = -ENOENT;
 
 	spin_lock(&kipc_name_lock);
 	name = kipc_name_find(current->nsproxy->net_ns, arg->name);
-	if (name && name->ready) {
-		chan = container_of(name, struct kipc_chan, name);
-		rc = kipc_name_judge(name, chan, arg);
-		if (!rc && !kipc_chan_get_live(chan))
-			rc = -ENOENT;
-		if (rc)
-			chan = ERR_PTR(rc);
-		else
-			name->claimed = true;
-	}
+	if (name && name->ready)
+		rc = kipc_name_check_join(name, arg, judge);
+	if (!rc)
+		name->claimed = true;
 	spin_unlock(&kipc_name_lock);
-	return chan;
+	return rc ? ERR_PTR(rc) : name;
 }
 
 void kipc_name_unclaim(struct kipc_name *name)

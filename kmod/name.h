@@ -11,7 +11,7 @@
 
 #include "main.h"
 
-struct kipc_chan;
+struct kref;
 struct kipc_ioc_attach;
 struct kipc_ioc_create;
 struct net;
@@ -25,8 +25,9 @@ struct kipc_name {
 	kuid_t uid;
 	kgid_t gid;
 	umode_t mode;
-	bool ready;   /* until then the name is taken, but nobody can attach */
-	bool claimed; /* the second end has been given away */
+	struct kref *refs; /* of what it names, which goes with it */
+	bool ready;        /* until then the name is taken, but nobody can attach */
+	bool claimed;      /* the second end has been given away */
 	char text[KIPC_NAME_MAX];
 };
 
@@ -38,11 +39,13 @@ int kipc_name_reserve(struct kipc_name *name, const struct kipc_ioc_create *arg)
 void kipc_name_publish(struct kipc_name *name);
 void kipc_name_drop(struct kipc_name *name);
 
-/* Finds a channel that the caller may join, claims its second end and takes a reference on it:
- * -ENOENT, -EACCES, -EPERM, -EBUSY, -EINVAL when it is of another kind. What was claimed is given
- * back by kipc_name_unclaim() for as long as the caller has not made a file of it.
+/* Finds the name of something that the caller may join and that the judge finds suitable, claims its
+ * second end and takes a reference on it: -ENOENT, -EACCES, -EPERM, -EBUSY, or what the judge says,
+ * who is called under kipc_name_lock. What was claimed is given back by kipc_name_unclaim() for as
+ * long as the caller has not made a file of it.
  */
-struct kipc_chan *kipc_name_claim(const struct kipc_ioc_attach *arg);
+typedef int (*kipc_name_judge_fn)(const struct kipc_name *name, const struct kipc_ioc_attach *arg);
+struct kipc_name *kipc_name_claim(const struct kipc_ioc_attach *arg, kipc_name_judge_fn judge);
 void kipc_name_unclaim(struct kipc_name *name);
 
 #endif /* KIPC_NAME_H */

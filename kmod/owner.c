@@ -9,7 +9,6 @@
  */
 #include <linux/slab.h>
 
-#include "chan.h"
 #include "main.h"
 #include "owner.h"
 
@@ -25,7 +24,7 @@ static struct mmu_notifier *kipc_owner_alloc(struct mm_struct *mm)
 	if (!owner)
 		return ERR_PTR(-ENOMEM);
 	spin_lock_init(&owner->lock);
-	INIT_LIST_HEAD(&owner->ends);
+	INIT_LIST_HEAD(&owner->owned);
 	return &owner->notifier;
 }
 
@@ -34,26 +33,26 @@ static void kipc_owner_free(struct mmu_notifier *notifier)
 	kfree(kipc_owner_of(notifier));
 }
 
-static struct kipc_end *kipc_owner_first(struct kipc_owner *owner)
+static struct kipc_owned *kipc_owner_first(struct kipc_owner *owner)
 {
-	struct kipc_end *end;
+	struct kipc_owned *owned;
 
 	spin_lock(&owner->lock);
-	end = list_first_entry_or_null(&owner->ends, struct kipc_end, owned);
+	owned = list_first_entry_or_null(&owner->owned, struct kipc_owned, entry);
 	spin_unlock(&owner->lock);
-	return end;
+	return owned;
 }
 
 /* The address space has no user left, so nothing is mapped or unmapped in it meanwhile, and its
- * mappings still hold the files of the ends. Each death takes its end off the list.
+ * mappings still hold the files of what is owned. Each death takes its thing off the list.
  */
 static void kipc_owner_release(struct mmu_notifier *notifier, struct mm_struct *mm)
 {
 	struct kipc_owner *owner = kipc_owner_of(notifier);
-	struct kipc_end *end;
+	struct kipc_owned *owned;
 
-	while ((end = kipc_owner_first(owner)))
-		kipc_chan_die(end, KIPC_GONE_DEAD);
+	while ((owned = kipc_owner_first(owner)))
+		owned->die(owned);
 }
 
 static const struct mmu_notifier_ops kipc_owner_ops = {
@@ -74,17 +73,23 @@ void kipc_owner_put(struct kipc_owner *owner)
 	mmu_notifier_put(&owner->notifier);
 }
 
-void kipc_owner_add(struct kipc_owner *owner, struct kipc_end *end)
+void kipc_owner_init(struct kipc_owned *owned, void (*die)(struct kipc_owned *owned))
+{
+	INIT_LIST_HEAD(&owned->entry);
+	owned->die = die;
+}
+
+void kipc_owner_add(struct kipc_owner *owner, struct kipc_owned *owned)
 {
 	spin_lock(&owner->lock);
-	list_add(&end->owned, &owner->ends);
+	list_add(&owned->entry, &owner->owned);
 	spin_unlock(&owner->lock);
 }
 
-void kipc_owner_remove(struct kipc_owner *owner, struct kipc_end *end)
+void kipc_owner_remove(struct kipc_owner *owner, struct kipc_owned *owned)
 {
 	spin_lock(&owner->lock);
-	list_del_init(&end->owned);
+	list_del_init(&owned->entry);
 	spin_unlock(&owner->lock);
 }
 

@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * region.h - pages, and who may map them how
+ * region.h - the pages of a channel's areas
  */
 #ifndef KIPC_REGION_H
 #define KIPC_REGION_H
 
 #include <linux/types.h>
 
-struct file;
 struct page;
-struct vm_area_struct;
 
 #define KIPC_REGION_NO_WRITER (-1)
 
@@ -37,7 +35,5 @@ static inline u64 kipc_region_span(const struct kipc_area *area)
 {
 	return (u64)area->nr_pages * area->copies * PAGE_SIZE;
 }
-
-int kipc_region_mmap(struct file *file, struct vm_area_struct *vma);
 
 #endif /* KIPC_REGION_H */

@@ -26,7 +26,6 @@
 #include <linux/sched/signal.h>
 #include <linux/smp.h>
 
-#include "chan.h"
 #include "compat.h"
 #include "wake.h"
 
@@ -60,7 +59,7 @@ void kipc_wake_init(struct kipc_bell *bell)
 
 /* ---- looking ---------------------------------------------------------------------------- */
 
-static bool kipc_wake_due(const struct kipc_bell *bell, u64 position)
+bool kipc_wake_due(const struct kipc_bell *bell, u64 position)
 {
 	return kipc_ring_due(READ_ONCE(*bell->position), position);
 }
@@ -94,6 +93,19 @@ static void kipc_wake_barrier(void *unused)
 	smp_mb();
 }
 
+/* The owner's address space with a reference to its mm_struct, or NULL. */
+static struct mm_struct *kipc_wake_grab_mm(struct kipc_party *party)
+{
+	struct mm_struct *mm;
+
+	spin_lock(party->lock);
+	mm = party->mm;
+	if (mm)
+		mmgrab(mm);
+	spin_unlock(party->lock);
+	return mm;
+}
+
 /*
  * Executes the mover's (F) for it. A CPU that runs user code of an address space has set its bit
  * in mm_cpumask before, with a full barrier between the bit and the first instruction, and the
@@ -107,7 +119,7 @@ static void kipc_wake_barrier(void *unused)
  */
 static void kipc_wake_fence_mover(struct kipc_bell *bell)
 {
-	struct mm_struct *mm = kipc_chan_grab_mm(bell->mover);
+	struct mm_struct *mm = kipc_wake_grab_mm(bell->mover);
 
 	/* Nobody publishes; who comes next takes the channel's lock after us. */
 	if (!mm)
@@ -373,51 +385,16 @@ void kipc_wake_always(struct kipc_bell *bell, bool always)
 
 /* ---- polling ---------------------------------------------------------------------------- */
 
-static bool kipc_wake_readable(const struct kipc_end *end)
-{
-	return READ_ONCE(*end->data->position) != READ_ONCE(end->ctrl->cons.pos);
-}
-
-static bool kipc_wake_writable(const struct kipc_end *end)
-{
-	return kipc_wake_due(end->space, READ_ONCE(end->ctrl->hints.space_at));
-}
-
-static __poll_t kipc_wake_ready(const struct kipc_end *end)
-{
-	u32 in_gone = READ_ONCE(end->data->other->shared->gone);
-	u32 out_gone = READ_ONCE(end->space->other->shared->gone);
-	__poll_t ready = 0;
-
-	if (in_gone || kipc_wake_readable(end))
-		ready |= EPOLLIN | EPOLLRDNORM;
-	if (out_gone || kipc_wake_writable(end))
-		ready |= EPOLLOUT | EPOLLWRNORM;
-	if (in_gone)
-		ready |= EPOLLRDHUP;
-	if (READ_ONCE(end->state) == KIPC_END_DEAD ||
-	    READ_ONCE(kipc_chan_peer(end)->state) == KIPC_END_DEAD)
-		ready |= EPOLLHUP;
-	return ready;
-}
-
 /*
  * Arms whatever it finds: who polls by edges is not asked again before the next ring, and a poll
  * that is repeated at delivery (epoll, io_uring) arms for the next time. poll_wait() is no barrier
  * then; the fence in kipc_wake_arm() is ours.
  */
-__poll_t kipc_wake_poll(struct kipc_end *end, struct file *file, poll_table *table)
+void kipc_wake_poll(struct kipc_bell *bell, struct file *file, poll_table *table)
 {
-	struct kipc_bell *bells[] = { end->data, end->space };
-	__poll_t wanted = poll_requested_events(table);
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(bells); i++) {
-		poll_wait(file, &bells[i]->queue, table);
-		if (wanted & bells[i]->key) {
-			atomic64_inc(&end->counts.polls);
-			kipc_wake_arm(bells[i], KIPC_ARMED_POLLED);
-		}
-	}
-	return kipc_wake_ready(end);
+	poll_wait(file, &bell->queue, table);
+	if (!(poll_requested_events(table) & bell->key))
+		return;
+	atomic64_inc(&bell->sleeper->counts.polls);
+	kipc_wake_arm(bell, KIPC_ARMED_POLLED);
 }

@@ -6,30 +6,14 @@
 #define KIPC_WAKE_H
 
 #include <linux/poll.h>
+#include <linux/spinlock.h>
 #include <linux/types.h>
 #include <linux/wait.h>
 
 #include "main.h"
 
 struct file;
-struct kipc_end;
-
-/* Where one end sleeps until another end moves. The pointers do not change; the rest is protected
- * by queue.lock.
- */
-struct kipc_bell {
-	wait_queue_head_t queue;       /* parked threads (kipc_waiter) and pollers */
-	struct kipc_ring_bell *shared; /* armed, gone: what both sides see */
-	struct kipc_end *sleeper;
-	struct kipc_end *mover;
-	const u64 *position;     /* the mover's word in its control area: hostile */
-	struct kipc_bell *other; /* of the same ring: the mover sleeps there */
-	__poll_t key;            /* what a poller of this bell asks for */
-
-	unsigned int parked; /* threads in the queue */
-	bool here;           /* wake on the waker's CPU, for the walk under way */
-	bool always;         /* stays armed: somebody wants SIGIO */
-};
+struct mm_struct;
 
 struct kipc_wake_counts {
 	atomic64_t waits;
@@ -37,6 +21,32 @@ struct kipc_wake_counts {
 	atomic64_t wakes;
 	atomic64_t wakes_idle;
 	atomic64_t polls;
+};
+
+/* An end as bells know it: one that sleeps at some and moves what is watched at others. */
+struct kipc_party {
+	struct kipc_ring_ctrl *ctrl; /* its control page: hostile, read once and judge */
+	spinlock_t *lock;            /* protects mm */
+	struct mm_struct *mm;        /* its owner's, NULL without one; for comparison only */
+	struct fasync_struct *fasync;
+	struct kipc_wake_counts counts;
+};
+
+/* Where one end sleeps until another end moves. The pointers do not change; the rest is protected
+ * by queue.lock.
+ */
+struct kipc_bell {
+	wait_queue_head_t queue;       /* parked threads (kipc_waiter) and pollers */
+	struct kipc_ring_bell *shared; /* armed, gone: what both sides see */
+	struct kipc_party *sleeper;
+	struct kipc_party *mover;
+	const u64 *position;     /* the mover's word in its control area: hostile */
+	struct kipc_bell *other; /* of the same ring: the mover sleeps there */
+	__poll_t key;            /* what a poller of this bell asks for */
+
+	unsigned int parked; /* threads in the queue */
+	bool here;           /* wake on the waker's CPU, for the walk under way */
+	bool always;         /* stays armed: somebody wants SIGIO */
 };
 
 void kipc_wake_init(struct kipc_bell *bell);
@@ -63,7 +73,11 @@ void kipc_wake_shake(struct kipc_bell *bell);
 /* SIGIO wants to hear everything. */
 void kipc_wake_always(struct kipc_bell *bell, bool always);
 
-__poll_t kipc_wake_poll(struct kipc_end *end, struct file *file, poll_table *table);
+/* Has the mover reached the position? */
+bool kipc_wake_due(const struct kipc_bell *bell, u64 position);
+
+/* One bell's part of a poll: arms it when the poller asks for it. The caller looks afterwards. */
+void kipc_wake_poll(struct kipc_bell *bell, struct file *file, poll_table *table);
 
 /* Does the kernel do what KIPC_HINT_SAME_CPU and KIPC_FENCE_PEER ask for? */
 u64 kipc_wake_features(void);

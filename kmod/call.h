@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * dev.h - calls on the module's files
+ * call.h - calls on the module's files
  *
  * Each call is a row of a table: number, size of its struct, handler. The dispatcher brings the
  * struct in; handlers judge its contents, do the work, and send it back where something came out.
  */
-#ifndef KIPC_DEV_CALLS_H
-#define KIPC_DEV_CALLS_H
+#ifndef KIPC_CALL_H
+#define KIPC_CALL_H
 
 #include <linux/fs.h>
 #include <linux/types.h>
 
 #include "main.h"
 
-union kipc_dev_arg {
+union kipc_call_arg {
 	struct kipc_ioc_info info;
 	struct kipc_ioc_create create;
 	struct kipc_ioc_attach attach;
@@ -27,27 +27,27 @@ union kipc_dev_arg {
 };
 
 /* A call under way. */
-struct kipc_dev_call {
+struct kipc_call {
 	struct file *file;
 	void __user *user;
 	size_t bytes; /* of the struct, as far as both sides know it */
-	union kipc_dev_arg arg;
+	union kipc_call_arg arg;
 };
 
 /* A row of a table of calls. bytes is 0 where there is no struct, else that of its first published
  * version, which is the only one so far.
  */
-struct kipc_dev_row {
+struct kipc_call_row {
 	unsigned int cmd;
 	size_t bytes;
-	long (*handle)(struct kipc_dev_call *call);
+	long (*handle)(struct kipc_call *call);
 };
 
 /* Sends the struct back to the caller. */
-long kipc_dev_reply(struct kipc_dev_call *call);
+long kipc_call_reply(struct kipc_call *call);
 
 /* Finds the row and runs it: -ENOTTY when there is none. */
-long kipc_dev_dispatch(const struct kipc_dev_row *rows, size_t nr_rows, struct file *file,
-                       unsigned int cmd, unsigned long user);
+long kipc_call_dispatch(const struct kipc_call_row *rows, size_t nr_rows, struct file *file,
+                        unsigned int cmd, unsigned long user);
 
-#endif /* KIPC_DEV_CALLS_H */
+#endif /* KIPC_CALL_H */

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * map.c - who may map which area how
+ *
+ * Every mapped page holds a reference of its own, so neither munmap nor the end of the channel can
+ * free memory that somebody still reaches. All decisions about protection are made here, for each
+ * mapping anew, from its offset and the role of the file; what mmap granted can be lowered later
+ * and never raised.
+ */
+#include <linux/fs.h>
+#include <linux/mm.h>
+
+#include "chan.h"
+#include "compat.h"
+#include "map.h"
+
+/* ---- what a mapping does later ---------------------------------------------------------- */
+
+/* Everything is mapped from the start. Faults come only after madvise(MADV_DONTNEED), which must
+ * not turn a live area into SIGBUS.
+ */
+static vm_fault_t kipc_map_fault(struct vm_fault *vmf)
+{
+	const struct kipc_area *area = vmf->vma->vm_private_data;
+	unsigned long index = vmf->pgoff - (area->offset >> PAGE_SHIFT);
+
+	if (index >= area->nr_pages * area->copies)
+		return VM_FAULT_SIGBUS;
+	vmf->page = area->pages[index % area->nr_pages];
+	get_page(vmf->page);
+	return 0;
+}
+
+/* Partial unmapping, partial mprotect and the like all split first. */
+static int kipc_map_may_split(struct vm_area_struct *vma, unsigned long address)
+{
+	return -EINVAL;
+}
+
+static int kipc_map_mremap(struct vm_area_struct *vma)
+{
+	return -EINVAL;
+}
+
+/* mremap copies before it asks, and madvise(MADV_DOFORK) can undo VM_DONTCOPY. The channel counts
+ * only what lies in the owner's address space.
+ */
+static void kipc_map_open(struct vm_area_struct *vma)
+{
+	kipc_chan_remap(vma->vm_file->private_data, vma->vm_mm);
+}
+
+static void kipc_map_close(struct vm_area_struct *vma)
+{
+	kipc_chan_unmap(vma->vm_file->private_data, vma->vm_mm);
+}
+
+static const struct vm_operations_struct kipc_map_ops = {
+	.may_split = kipc_map_may_split,
+	.mremap = kipc_map_mremap,
+	.fault = kipc_map_fault,
+};
+
+static const struct vm_operations_struct kipc_map_owner_ops = {
+	.open = kipc_map_open,
+	.close = kipc_map_close,
+	.may_split = kipc_map_may_split,
+	.mremap = kipc_map_mremap,
+	.fault = kipc_map_fault,
+};
+
+/* ---- mmap ------------------------------------------------------------------------------- */
+
+static struct kipc_area *kipc_map_find(struct kipc_chan *chan, const struct vm_area_struct *vma)
+{
+	u64 offset = (u64)vma->vm_pgoff << PAGE_SHIFT;
+	u64 bytes = vma->vm_end - vma->vm_start;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(chan->areas); i++)
+		if (chan->areas[i].offset == offset && kipc_region_span(&chan->areas[i]) == bytes)
+			return &chan->areas[i];
+	return NULL;
+}
+
+static int kipc_map_check(const struct kipc_end *end, const struct kipc_area *area,
+                          const struct vm_area_struct *vma)
+{
+	/* VM_SHARED says that a shared mapping may be written, VM_MAYSHARE that it is one. */
+	if (!area || !(vma->vm_flags & VM_MAYSHARE))
+		return -EINVAL;
+	if (vma->vm_flags & VM_EXEC)
+		return -EACCES;
+	if (!(vma->vm_flags & VM_WRITE))
+		return 0;
+	if (area->writer != (int)end->index)
+		return -EACCES;
+	return kipc_chan_may_write(end);
+}
+
+static int kipc_map_insert(const struct kipc_area *area, struct vm_area_struct *vma)
+{
+	unsigned long address = vma->vm_start;
+	unsigned int copy;
+	int rc = 0;
+
+	for (copy = 0; copy < area->copies && !rc; copy++) {
+		unsigned long left = area->nr_pages;
+
+		rc = vm_insert_pages(vma, address, area->pages, &left);
+		address += area->nr_pages * PAGE_SIZE;
+	}
+	return rc;
+}
+
+int kipc_map_file(struct file *file, struct vm_area_struct *vma)
+{
+	struct kipc_end *end = file->private_data;
+	struct kipc_area *area = kipc_map_find(end->chan, vma);
+	bool writes = vma->vm_flags & VM_WRITE;
+	bool owns;
+	int rc;
+
+	rc = kipc_map_check(end, area, vma);
+	if (rc)
+		return rc;
+	kipc_compat_vm_flags(vma, VM_DONTEXPAND | VM_DONTCOPY | VM_DONTDUMP,
+	                     VM_MAYEXEC | (writes ? 0 : VM_MAYWRITE));
+	vma->vm_private_data = area;
+	rc = kipc_map_insert(area, vma);
+	if (rc)
+		return rc;
+
+	/* Last, because a mapping that fails is not closed. */
+	owns = area->owns && writes;
+	if (owns)
+		rc = kipc_chan_map(end, vma->vm_mm);
+	if (!rc)
+		vma->vm_ops = owns ? &kipc_map_owner_ops : &kipc_map_ops;
+	return rc;
+}
