@@ -48,6 +48,16 @@ static inline void kipc__fence_load(void)
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
 }
 
+/* (F) behind a read-modify-write, which on x86 is one already. */
+static inline void kipc__fence_after_rmw(void)
+{
+#if defined(__x86_64__)
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+#else
+	kipc__fence_full();
+#endif
+}
+
 /* Where (F) is left to the peer: the compiler at least must not reorder. */
 static inline void kipc__fence_compiler(void)
 {

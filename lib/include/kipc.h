@@ -163,9 +163,16 @@ KIPC_API int kipc_shutdown(struct kipc_chan *c, unsigned dirs);
 struct kipc_msg {
 	void *data;
 	size_t len;
-	uint32_t flags;    /* zero */
+	uint32_t flags;    /* of a queue's: KIPC_PRIO(), KIPC_MSG_AGAIN; else zero */
 	uint32_t reserved; /* zero */
 };
+
+/* A message of a queue: its priority, 0 (what kipc_send() takes) to one less than the queue has, the
+ * highest is received first; and, received: it was delivered before, to one that died with it.
+ */
+#define KIPC_PRIO(p)        ((uint32_t)(p)&31u)
+#define KIPC_PRIO_OF(flags) ((flags)&31u)
+#define KIPC_MSG_AGAIN      (1u << 8)
 
 /* The most messages that one reserve or peek handles; a larger n is treated as this. */
 #define KIPC_BATCH_MAX 64

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: MIT
+#include "queue.h"
+#include "ring.h" /* copying into and out of cache lines */
+
+/* ---- claiming ready slots ---------------------------------------------------- */
+
+struct look {
+	uint64_t from; /* the hint, as it was */
+	uint64_t pos;
+	uint64_t steps;
+	uint64_t *slot;
+	uint64_t word;
+};
+
+static void look_begin(struct kipc__queue *q, uint32_t prio, struct look *l)
+{
+	l->from = kipc__load_acquire(
+		&q->area->classes[prio].cons); /* pairs with kipc__queue_advance() */
+	l->pos = l->from & KIPC_QUEUE_POS_MASK;
+}
+
+/* From a position that is over to the first that may not be: a slot of lap n says that every message
+ * of lap n - 2 behind it was claimed, for senders went on to lap n - 1.
+ */
+static uint64_t behind_received(const struct kipc__queue *q, uint64_t pos, int32_t ahead)
+{
+	return pos + 1 + (ahead > 2 ? (uint64_t)(ahead - 2) << q->shift : 0);
+}
+
+/* The first ready message of a class: 1; 0: none; -EBADMSG. */
+static int find_ready(struct kipc__queue *q, uint32_t prio, struct look *l)
+{
+	uint32_t state;
+	int32_t ahead;
+
+	for (; l->steps; l->steps--) {
+		l->slot = kipc__queue_slot(q, prio, l->pos);
+		l->word = kipc__load_acquire(l->slot); /* (c) pairs with (b) */
+		state = kipc__slot_state(l->word);
+		ahead = kipc__queue_ahead(q, l->word, l->pos);
+		if (kipc__unlikely(!kipc__queue_word_valid(q, l->word)))
+			return -EBADMSG;
+		if (ahead > 0 || (ahead == 0 && state == KIPC_SLOT_READING)) {
+			l->pos = behind_received(q, l->pos, ahead);
+		} else if (ahead == 0) {
+			if (state == KIPC_SLOT_WRITING)
+				q->blocker = kipc__slot_owner(l->word);
+			return state == KIPC_SLOT_READY;
+		} else if (ahead == -1 && state == KIPC_SLOT_READY) {
+			/* It became ready again after it had been passed. */
+			kipc__queue_rewind(q, prio, l->pos - q->geom.slots);
+			look_begin(q, prio, l);
+		} else {
+			return ahead == -1 && state == KIPC_SLOT_READING ? 0 : -EBADMSG;
+		}
+	}
+	return 0;
+}
+
+/* Make the first ready message of a class mine: 1; 0: none; -EMSGSIZE: it has more than cap bytes;
+ * -EBADMSG. Without c: is there one?
+ */
+static int take_from(struct kipc__queue *q, uint32_t prio, struct kipc__queue_claim *c, size_t cap)
+{
+	struct look l = { .steps = kipc__queue_most_steps(q) };
+	int r;
+
+	look_begin(q, prio, &l);
+	while ((r = find_ready(q, prio, &l)) == 1) {
+		if (!c)
+			return 1;
+		if (kipc__unlikely(kipc__slot_len(l.word) > cap))
+			return -EMSGSIZE;
+		c->word = kipc__queue_claimed(q, l.word, KIPC_SLOT_READING);
+		if (kipc__likely(kipc__slot_swap(l.slot, l.word, c->word))) { /* (c) */
+			c->slot = l.slot;
+			c->prio = prio;
+			c->len = kipc__slot_len(l.word);
+			kipc__queue_advance(&q->area->classes[prio].cons, l.from,
+			                    (l.from & ~KIPC_QUEUE_POS_MASK) |
+			                            ((l.pos + 1) & KIPC_QUEUE_POS_MASK));
+			return 1;
+		}
+		l.steps--;
+		if (kipc__unlikely(l.steps == 0))
+			return 0;
+	}
+	return r;
+}
+
+/* A class gave nothing: clear its bit and look once more. A sender that stored its word before that is
+ * found, one that comes after it finds the bit cleared.
+ */
+static int take_last(struct kipc__queue *q, uint32_t prio, struct kipc__queue_claim *c, size_t cap)
+{
+	uint32_t *ready = &q->area->ready.classes;
+	int r;
+
+	kipc__fetch_and(ready, ~(1U << prio)); /* pairs with (F) of the sender */
+	r = take_from(q, prio, c, cap);
+	if (r != 0)
+		kipc__fetch_or(ready, 1U << prio);
+	return r;
+}
+
+/* The same for the highest class that has something. */
+static int take(struct kipc__queue *q, struct kipc__queue_claim *c, size_t cap)
+{
+	uint32_t ready, prio;
+	int r;
+
+	q->blocker = KIPC__QUEUE_NOBODY;
+	if (q->geom.classes == 1)
+		return take_from(q, 0, c, cap);
+	ready = kipc__load_acquire(&q->area->ready.classes); /* pairs with announce() */
+	ready &= UINT32_MAX >> (KIPC_QUEUE_CLASSES - q->geom.classes);
+	for (; ready; ready &= ~(1U << prio)) {
+		prio = 31U - (uint32_t)__builtin_clz(ready);
+		r = take_from(q, prio, c, cap);
+		if (r == 0)
+			r = take_last(q, prio, c, cap);
+		if (r != 0)
+			return r;
+	}
+	return 0;
+}
+
+int kipc__queue_ready(struct kipc__queue *q)
+{
+	return q->rx.nr ? 1 : take(q, NULL, 0);
+}
+
+/* ---- what is done with them -------------------------------------------------- */
+
+/* A sender may have passed the slot over meanwhile, which advances its lap and nothing else. */
+static int let_go(const struct kipc__queue *q, const struct kipc__queue_claim *c)
+{
+	uint64_t rest = KIPC_SLOT_LAP_ONE - 1;
+	uint64_t steps = kipc__queue_most_steps(q);
+	uint64_t w = c->word;
+
+	for (; steps && ((w ^ c->word) & rest) == 0; steps--) {
+		if (kipc__slot_swap(c->slot, w, kipc__slot_free_next(w))) /* (d) pairs with (a) */
+			return 1;
+		w = kipc__load_relaxed(c->slot);
+	}
+	return -EBADMSG;
+}
+
+static uint32_t flags_of(const struct kipc__queue_claim *c)
+{
+	return c->prio | (kipc__slot_tries(c->word) ? KIPC_MSG_AGAIN : 0);
+}
+
+int kipc__queue_peek(struct kipc__queue *q, struct kipc_msg *m, unsigned n)
+{
+	struct kipc__queue_claim *c = q->rx.claims;
+	unsigned i;
+	int r = 0;
+
+	for (; q->rx.nr < n; q->rx.nr++) {
+		r = take(q, &c[q->rx.nr], SIZE_MAX);
+		if (r <= 0)
+			break;
+	}
+	for (i = 0; i < n && i < q->rx.nr; i++)
+		m[i] = (struct kipc_msg){ .data = c[i].slot + 1,
+			                  .len = c[i].len,
+			                  .flags = flags_of(&c[i]) };
+	return i ? (int)i : r;
+}
+
+int kipc__queue_release(struct kipc__queue *q, unsigned n)
+{
+	struct kipc__queue_claim *c = q->rx.claims;
+	int r = 1;
+	unsigned i;
+
+	if (n > q->rx.nr)
+		return -EINVAL;
+	if (n == 0)
+		return 0;
+	for (i = 0; i < n; i++)
+		if (let_go(q, &c[i]) < 0)
+			r = -EBADMSG;
+	q->rx.nr -= n;
+	memmove(c, c + n, q->rx.nr * sizeof(*c));
+	kipc__fence_after_rmw(); /* (F), mirrored */
+	return r < 0 ? r : (int)n;
+}
+
+/* The next message of at most cap bytes, one that is held first: 1, 0, or why not. */
+static int next(struct kipc__queue *q, struct kipc__queue_claim *c, size_t cap)
+{
+	if (kipc__likely(!q->rx.nr))
+		return take(q, c, cap);
+	*c = q->rx.claims[0];
+	if (c->len > cap)
+		return -EMSGSIZE;
+	q->rx.nr--;
+	memmove(q->rx.claims, q->rx.claims + 1, q->rx.nr * sizeof(*c));
+	return 1;
+}
+
+int kipc__queue_recv(struct kipc__queue *q, struct kipc_msg *m, unsigned n)
+{
+	struct kipc__queue_claim c;
+	unsigned i;
+	int r = 0;
+
+	for (i = 0; i < n; i++) {
+		r = next(q, &c, m[i].len);
+		if (r <= 0)
+			break;
+		m[i].len = c.len;
+		m[i].flags = flags_of(&c);
+		kipc__ring_copy_out(m[i].data, c.slot + 1, c.len);
+		r = let_go(q, &c);
+		if (r < 0)
+			break;
+	}
+	if (i)
+		kipc__fence_after_rmw(); /* (F), mirrored */
+	return i ? (int)i : r;
+}
