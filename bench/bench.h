@@ -71,6 +71,7 @@ struct sample {
 	struct meter meter[2];
 	uint64_t msgs;  /* delivered while the clock ran */
 	uint64_t ticks; /* how long that took */
+	uint64_t bytes; /* of memory, where that is the figure */
 	struct hist hist;
 };
 
@@ -165,6 +166,8 @@ struct bench {
 extern const struct bench bench_roundtrip;
 extern const struct bench bench_stream;
 extern const struct bench bench_idle;
+extern const struct bench bench_open;
+extern const struct bench bench_memory;
 
 /* Every mechanism, in the order in which tables show them; ends with NULL. */
 extern const struct mech *mechs[];

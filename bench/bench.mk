@@ -49,7 +49,7 @@ bench-run:
 	$(Q)$(BENCH_DIR)/kipc-bench $(if $(filter-out 0,$(QUICK)),--quick) \
 		$(if $(filter-out 0,$(PEERS)),--peers=$(BENCH_DIR)/peers) --commit=$(BENCH_COMMIT) \
 		--json=$(BENCH_DIR)/results.json $(BENCH)
-	$(Q)$(BENCH_DIR)/kipc-bench-report --html=$(BENCH_DIR)/report.html $(BENCH_DIR)/results.json
+	$(Q)$(BENCH_DIR)/kipc-bench-report --store --html=$(BENCH_DIR)/report.html $(BENCH_DIR)/results.json
 
 $(BUILD)/bench/%.o: bench/%.c
 	@mkdir -p $(@D)

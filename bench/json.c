@@ -107,9 +107,11 @@ static const char *const latency_only[] = { "max_ns", "p50_min_ns", "p50_max_ns"
 static void set_figures(json_t *row, const struct cell *cell, const struct chosen *c)
 {
 	bool latency = median(c, offsetof(struct rep, max)) > 0, idle = cell->bench == &bench_idle;
+	bool memory = cell->bench == &bench_memory;
+	bool rate = !idle && !memory && cell->bench != &bench_open;
 
 	for (size_t i = 0; i < sizeof(medians) / sizeof(*medians); i++) {
-		bool has = medians[i].latency ? latency : !idle;
+		bool has = medians[i].latency ? latency : rate;
 
 		json_object_set_new(row, medians[i].name,
 		                    has ? json_real(median(c, medians[i].offset)) : json_null());
@@ -120,12 +122,15 @@ static void set_figures(json_t *row, const struct cell *cell, const struct chose
 		for (size_t i = 0; i < 3; i++)
 			set_null(row, latency_only[i]);
 	json_object_set_new(row, "bytes_per_s",
-	                    idle ? json_null() : json_real(median(c, rep_rate) * cell->size));
-	if (!idle)
+	                    rate ? json_real(median(c, rep_rate) * cell->size) : json_null());
+	if (rate)
 		set_range(row, "msgs_per_s_min", "msgs_per_s_max", c, rep_rate);
 	json_object_set_new(row, "idle_cpu_percent",
 	                    idle ? json_real(100 * median(c, offsetof(struct rep, cpu_share)))
 	                         : json_null());
+	json_object_set_new(row, "memory_bytes",
+	                    memory ? json_real(median(c, offsetof(struct rep, bytes)))
+	                           : json_null());
 }
 
 static json_t *figure_row(const struct task *t, enum placement p, const struct chosen *c)
@@ -146,10 +151,10 @@ static json_t *figure_row(const struct task *t, enum placement p, const struct c
 
 static json_t *skipped_row(const struct task *t)
 {
-	static const char *const absent[] = {
-		"max_ns",     "bytes_per_s",      "line_rtt_ns",    "placement",     "p50_min_ns",
-		"p50_max_ns", "idle_cpu_percent", "msgs_per_s_min", "msgs_per_s_max"
-	};
+	static const char *const absent[] = { "max_ns",        "bytes_per_s",      "line_rtt_ns",
+		                              "placement",     "p50_min_ns",       "p50_max_ns",
+		                              "memory_bytes",  "idle_cpu_percent", "msgs_per_s_min",
+		                              "msgs_per_s_max" };
 	json_t *row = describe(&t->cell);
 
 	for (size_t i = 0; i < sizeof(medians) / sizeof(*medians); i++)

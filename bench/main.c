@@ -89,11 +89,15 @@ static unsigned long parse_number(const char *what, const char *text, unsigned l
 static void parse_sizes(struct arguments *a, char *list)
 {
 	char *item;
+	size_t size;
 
 	while ((item = strsep(&list, ","))) {
 		if (a->plan.n_sizes == SIZES_MAX)
 			refuse("sizes", item, "too many");
-		a->sizes[a->plan.n_sizes++] = parse_number("sizes", item, BENCH_MSG_MIN, 64 << 20);
+		size = parse_number("sizes", item, BENCH_MSG_MIN, 64 << 20);
+		if (size > BENCH_MSG_MIN && size < 2 * BENCH_MSG_MIN)
+			refuse("sizes", item, "head and tail of a message would overlap");
+		a->sizes[a->plan.n_sizes++] = size;
 	}
 	a->plan.sizes = a->sizes;
 }

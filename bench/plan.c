@@ -82,6 +82,8 @@ static const struct sweep full_plan[] = {
 	{ "kipc:*",           &bench_idle,      BLOCK | ADAPTIVE, TWO, COPY, one, just_64, 250, 2, NULL },
 	{ "peer:*",           &bench_idle,      BLOCK, TWO, COPY, one, just_64, 250, 1, NULL },
 	{ "stock:*",          &bench_idle,      BLOCK, TWO, COPY, one, just_64, 250, 1, NULL },
+	{ "kipc:*",           &bench_open,      ADAPTIVE, SAME, COPY, one, just_8, 40, 5, NULL },
+	{ "kipc:*",           &bench_memory,    ADAPTIVE, SAME, COPY, one, just_8, 0, 2, NULL },
 	{ NULL, NULL, 0, 0, 0, NULL, NULL, 0, 0, NULL },
 };
 
@@ -107,6 +109,8 @@ static const struct sweep quick_plan[] = {
 	{ "peer:*",           &bench_stream,    SPIN, TWO, COPY, one, quick_stream, 20, 3, NULL },
 	{ "peer:rte_ring*",   &bench_stream,    SPIN, TWO, COPY, batch_32, just_64, 20, 3, NULL },
 	{ "kipc:*",           &bench_idle,      BLOCK | ADAPTIVE, TWO, COPY, one, just_64, 100, 1, NULL },
+	{ "kipc:*",           &bench_open,      ADAPTIVE, SAME, COPY, one, just_8, 10, 3, NULL },
+	{ "kipc:*",           &bench_memory,    ADAPTIVE, SAME, COPY, one, just_8, 0, 1, NULL },
 	{ NULL, NULL, 0, 0, 0, NULL, NULL, 0, 0, NULL },
 };
 /* clang-format on */
@@ -239,7 +243,8 @@ static int urgency(const struct cell *c)
 {
 	if (c->bench == &bench_idle)
 		return 2;
-	return c->size != 64 && !c->mech->own_bench;
+	return c->size != 64 && c->bench != &bench_open && c->bench != &bench_memory &&
+	       !c->mech->own_bench;
 }
 
 /* What is compared with each other is taken one after the other: benchmark, CPUs, size, wait. */

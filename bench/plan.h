@@ -19,6 +19,7 @@ struct rep {
 	double msgs_per_s;
 	double cpu_ns_per_msg;
 	double cpu_share; /* of one CPU, of the second process */
+	double bytes;     /* of memory */
 };
 
 struct task {

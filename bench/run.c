@@ -78,7 +78,7 @@ static double lost_share(const struct cell *c, const struct sample *s)
 	double lost = 0;
 
 	if (c->cpus == CPUS_SAME)
-		return c->bench == &bench_idle
+		return c->bench == &bench_idle || c->bench == &bench_memory
 		               ? 0
 		               : positive(1 -
 		                          share((double)a->cpu_ns + b->cpu_ns,
@@ -115,6 +115,7 @@ static struct rep evaluate(const struct cell *c, const struct sample *s, double 
 		.msgs_per_s = s->msgs / seconds,
 		.cpu_ns_per_msg = share((double)s->meter[0].cpu_ns + s->meter[1].cpu_ns, s->msgs),
 		.cpu_share = share(s->meter[1].cpu_ns, s->meter[1].wall_ns),
+		.bytes = s->bytes,
 	};
 }
 

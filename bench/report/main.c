@@ -13,10 +13,12 @@ struct arguments {
 	const char *in;
 	const char *html;
 	bool all;
+	bool store;
 };
 
 static const struct argp_option options[] = {
 	{ "html", 'h', "FILE", 0, "Write the page there too", 0 },
+	{ "store", 's', NULL, 0, "Keep the bars' verdicts in the results file", 0 },
 	{ "all", 'a', NULL, 0, "Print every table, not only the main ones", 0 },
 	{ NULL, 0, NULL, 0, NULL, 0 },
 };
@@ -29,6 +31,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		a->html = arg;
 	else if (key == 'a')
 		a->all = true;
+	else if (key == 's')
+		a->store = true;
 	else if (key == ARGP_KEY_ARG && !a->in)
 		a->in = arg;
 	else if (key == ARGP_KEY_END && !a->in)
@@ -49,7 +53,8 @@ static const struct argp argp = {
 static bool is_main(const struct table *t)
 {
 	return t->measure == &measure_p50 || t->measure == &measure_msgs ||
-	       t->measure == &measure_bytes || t->measure == &measure_idle;
+	       t->measure == &measure_bytes || t->measure == &measure_idle ||
+	       t->measure == &measure_memory;
 }
 
 /* A placement that few rows saw is left to the page. */
@@ -79,6 +84,20 @@ static void print_tables(const struct results *all, bool every)
 	bars_text(stdout, all);
 }
 
+/* The file is replaced whole or not at all. */
+static int store(const char *path, const struct results *all)
+{
+	char part[4096];
+	int r;
+
+	snprintf(part, sizeof(part), "%s.part", path);
+	json_object_set_new(all->json, "bars", bars_json(all));
+	r = json_dump_file(all->json, part, JSON_INDENT(1) | JSON_REAL_PRECISION(6));
+	if (r < 0)
+		return -EIO;
+	return rename(part, path) < 0 ? -errno : 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct arguments a = { 0 };
@@ -89,7 +108,11 @@ int main(int argc, char **argv)
 	if (rows_load(&all, a.in) < 0)
 		return 1;
 	print_tables(&all, a.all);
-	if (a.html) {
+	if (a.store)
+		r = store(a.in, &all);
+	if (r < 0)
+		fprintf(stderr, "kipc: bench: %s: %s\n", a.in, strerror(-r));
+	if (a.html && r == 0) {
 		r = page_write(a.html, &all);
 		if (r < 0)
 			fprintf(stderr, "kipc: bench: %s: %s\n", a.html, strerror(-r));

@@ -22,7 +22,7 @@ static const char head[] =
 	"th:first-child,.text{text-align:left;white-space:normal}\n"
 	"tr.f0{color:#2e8b57}tr.f1{color:#a3253a;font-weight:600}\n"
 	"tr.v0 td:last-child{background:#d9f2e3}tr.v1 td:last-child{background:#f9d5d8}\n"
-	"tr.v2 td:last-child,tr.v3 td:last-child{background:#fdf1c9}\n"
+	"tr.v2 td{color:#777}\n"
 	"figure{margin:1em 0}svg{max-width:100%;height:auto}\n"
 	"summary{cursor:pointer;padding:.15em 0}details[open]>summary{font-weight:600}\n"
 	"</style></head><body>\n<h1>libkipc bench</h1>\n";
@@ -93,7 +93,7 @@ static void write_all(FILE *out, const struct results *all)
 {
 	fputs(head, out);
 	summarize(out, all);
-	fputs("<h2>Comparisons</h2>\n", out);
+	fputs("<h2>Bars</h2>\n", out);
 	bars_html(out, all);
 	fputs("<h2>Pictures</h2>\n", out);
 	if (plot_possible())

@@ -43,6 +43,7 @@ static const struct {
 	{ "cpu_ns_per_msg", offsetof(struct row, cpu) },
 	{ "line_rtt_ns", offsetof(struct row, line) },
 	{ "idle_cpu_percent", offsetof(struct row, idle) },
+	{ "memory_bytes", offsetof(struct row, memory) },
 };
 
 static void read_row(struct row *r, json_t *from)

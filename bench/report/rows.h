@@ -17,7 +17,7 @@ struct row {
 	int runs;
 	bool noisy;
 	double p50, p50_min, p50_max, p90, p99, p999, p9999, max, mean;
-	double msgs, msgs_min, msgs_max, bytes, cpu, line, idle;
+	double msgs, msgs_min, msgs_max, bytes, cpu, line, idle, memory;
 };
 
 struct results {

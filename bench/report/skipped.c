@@ -106,8 +106,7 @@ void skipped_text(FILE *out, const struct results *all)
 	free(found.list);
 }
 
-/* Reasons may hold what a system said; nothing in them may be taken for markup. */
-static void escape(FILE *out, const char *text)
+void html_escape(FILE *out, const char *text)
 {
 	for (; *text; text++) {
 		if (*text == '<')
@@ -132,7 +131,7 @@ void skipped_html(FILE *out, const struct results *all)
 		name_sizes(all, x, sizes, sizeof(sizes));
 		fprintf(out, "<tr><th>%s</th><td>%s%s</td><td>%zu</td><td class=\"text\">",
 		        x->transport, name_mode(all, x), sizes, x->rows);
-		escape(out, x->why);
+		html_escape(out, x->why);
 		fputs("</td></tr>\n", out);
 	}
 	fputs("</table>\n", out);

@@ -17,6 +17,8 @@ const struct measure measure_msgs = { "messages", "M/s", offsetof(struct row, ms
 const struct measure measure_bytes = { "payload", "GB/s", offsetof(struct row, bytes), 1e-9 };
 const struct measure measure_cpu = { "CPU", "ns/message", offsetof(struct row, cpu), 1 };
 const struct measure measure_idle = { "CPU while idle", "%", offsetof(struct row, idle), 1 };
+const struct measure measure_memory = { "beyond the rings", "KiB", offsetof(struct row, memory),
+	                                1.0 / 1024 };
 
 /* Cells are found by what the lines and the columns stand for. */
 struct grid {
@@ -143,6 +145,14 @@ static void print_title(FILE *out, const struct results *all, const struct table
 	fprintf(out, ": %s, %s", t->measure->what, t->measure->unit);
 }
 
+/* What is measured of a whole channel concerns no size. */
+static const char *column(const struct table *t, size_t size)
+{
+	bool whole = strcmp(t->where.bench, "open") == 0 || strcmp(t->where.bench, "memory") == 0;
+
+	return whole ? "a pair" : size_name(size);
+}
+
 void table_text(FILE *out, const struct results *all, const struct table *any,
                 const char *placement)
 {
@@ -158,7 +168,7 @@ void table_text(FILE *out, const struct results *all, const struct table *any,
 	print_title(out, all, t);
 	fprintf(out, "\n%-26s", "");
 	for (unsigned int c = 0; c < g.columns; c++)
-		fprintf(out, "%10s", size_name(g.size[c]));
+		fprintf(out, "%10s", column(t, g.size[c]));
 	for (unsigned int l = 0; l < g.lines; l++) {
 		fprintf(out, "\n%-26s", row_label(g.line[l]));
 		for (unsigned int c = 0; c < g.columns; c++) {
@@ -204,7 +214,7 @@ void table_html(FILE *out, const struct results *all, const struct table *any,
 	print_title(out, all, t);
 	fputs("</summary><table><tr><th></th>", out);
 	for (unsigned int c = 0; c < g.columns; c++)
-		fprintf(out, "<th>%s</th>", size_name(g.size[c]));
+		fprintf(out, "<th>%s</th>", column(t, g.size[c]));
 	fputs("</tr>\n", out);
 	for (unsigned int l = 0; l < g.lines; l++) {
 		fprintf(out, "<tr class=\"f%d\"><th>%s</th>", rank(g.line[l]),

@@ -18,7 +18,7 @@ struct measure {
 };
 
 extern const struct measure measure_p50, measure_p99, measure_p999, measure_max, measure_msgs,
-	measure_bytes, measure_cpu, measure_idle;
+	measure_bytes, measure_cpu, measure_idle, measure_memory;
 
 /* A table to be printed as text or as HTML, once for each placement. */
 struct table {
@@ -40,5 +40,8 @@ const char *number(double v);
 /* Which rows have no figure, and why: one line a reason. */
 void skipped_text(FILE *out, const struct results *all);
 void skipped_html(FILE *out, const struct results *all);
+
+/* Reasons may hold what a system said; nothing in them may be taken for markup. */
+void html_escape(FILE *out, const char *text);
 
 #endif /* TABLE_H */

@@ -33,5 +33,7 @@ const struct table tables[] = {
 	STREAMS("same", "block", "Stream, same CPU, block"),
 	TABLE("idle", "two", "block", "Waiting receiver, block", &measure_idle),
 	TABLE("idle", "two", "adaptive", "Waiting receiver, adaptive", &measure_idle),
+	TABLE("open", "same", "adaptive", "Opening a default channel, both ends", &measure_p50),
+	TABLE("memory", "same", "adaptive", "Memory of a default channel", &measure_memory),
 	{ NULL, { 0 }, NULL },
 };
