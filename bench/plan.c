@@ -108,7 +108,7 @@ static const struct sweep quick_plan[] = {
 	{ "stock:*",          &bench_stream,    BLOCK, SAME, COPY, one, just_64, 20, 2, NULL },
 	{ "peer:*",           &bench_stream,    SPIN, TWO, COPY, one, quick_stream, 20, 3, NULL },
 	{ "peer:rte_ring*",   &bench_stream,    SPIN, TWO, COPY, batch_32, just_64, 20, 3, NULL },
-	{ "kipc:*",           &bench_idle,      BLOCK | ADAPTIVE, TWO, COPY, one, just_64, 100, 1, NULL },
+	{ "kipc:*",           &bench_idle,      BLOCK | ADAPTIVE, TWO, COPY, one, just_64, 200, 1, NULL },
 	{ "kipc:*",           &bench_open,      ADAPTIVE, SAME, COPY, one, just_8, 10, 3, NULL },
 	{ "kipc:*",           &bench_memory,    ADAPTIVE, SAME, COPY, one, just_8, 0, 1, NULL },
 	{ NULL, NULL, 0, 0, 0, NULL, NULL, 0, 0, NULL },
