@@ -18,6 +18,14 @@ ssize_t kipc__recv_as_batch(struct kipc_chan *c, void *buf, size_t cap, int64_t 
 	return r < 0 ? r : (ssize_t)m.len;
 }
 
+int kipc__turn_apart(struct kipc_chan *c, const struct kipc_msg *m, struct kipc_msg *in,
+                     int64_t timeout)
+{
+	int r = c->ops->commit(c, m, 1);
+
+	return r < 0 ? r : c->ops->peek(c, in, 1, timeout);
+}
+
 int kipc__no_open(struct kipc_chan **out, const struct kipc__config *cfg)
 {
 	(void)out;

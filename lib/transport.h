@@ -107,7 +107,14 @@ struct kipc__transport {
 	int (*send)(struct kipc_chan *c, const struct kipc_msg *m, unsigned n, int64_t timeout);
 	int (*recv)(struct kipc_chan *c, struct kipc_msg *m, unsigned n, int64_t timeout);
 
-	/* The same for a single message, by the shortest way: 0; the length. */
+	/* Publish the one message that is reserved and peek at the next one that comes: one leg of a
+	 * conversation, and one system call for both where the peer sleeps and I am about to. 1: in is
+	 * filled. -EPIPE: either half is over; otherwise m is committed, whatever became of the wait.
+	 */
+	int (*turn)(struct kipc_chan *c, const struct kipc_msg *m, struct kipc_msg *in,
+	            int64_t timeout);
+
+	/* Send and recv for a single message, by the shortest way: 0; the length. */
 	int (*send_one)(struct kipc_chan *c, const void *data, size_t len, int64_t timeout);
 	ssize_t (*recv_one)(struct kipc_chan *c, void *buf, size_t cap, int64_t timeout);
 
@@ -134,6 +141,10 @@ ssize_t kipc__recv_as_batch(struct kipc_chan *c, void *buf, size_t cap, int64_t 
 
 /* Every flag that names a kind. */
 #define KIPC__KINDS (KIPC_PAIR | KIPC_PUBSUB)
+
+/* turn where commit and peek have nothing to share (transport.c). */
+int kipc__turn_apart(struct kipc_chan *c, const struct kipc_msg *m, struct kipc_msg *in,
+                     int64_t timeout);
 
 /* The refusals: -EOPNOTSUPP, one per signature (transport.c). */
 int kipc__no_open(struct kipc_chan **out, const struct kipc__config *cfg);

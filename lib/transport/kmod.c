@@ -359,21 +359,27 @@ static int kmod_from_fd(struct kipc_chan **out, int fd, const struct kipc__confi
 
 /* ---- sleeping, waking, polling ---------------------------------------------------------- */
 
-static int kmod_park(struct kipc__ring_chan *c, unsigned side, uint64_t position, int64_t deadline)
+/* A request to sleep. The waker compares its position with the hint before it calls. */
+static struct kipc_ioc_wait lie_down(struct kipc__ring_chan *c, unsigned side, uint64_t position,
+                                     int64_t deadline)
 {
-	struct kipc_ioc_wait req = {
-		.size = sizeof(req),
+	struct kipc_ring_hints *mine = &c->ctrl[c->end]->hints;
+
+	kipc__store_relaxed(side == KIPC_SIDE_DATA ? &mine->data_at : &mine->space_at, position);
+	return (struct kipc_ioc_wait){
+		.size = sizeof(struct kipc_ioc_wait),
 		.ring = side == KIPC_SIDE_DATA ? KIPC__RING_IN(c) : KIPC__RING_OUT(c),
 		.side = side,
 		.position = position,
 		.deadline = deadline == KIPC__NEVER ? KIPC_FOREVER : deadline,
 	};
-	struct kipc_ring_hints *mine = &c->ctrl[c->end]->hints;
-	int r;
+}
 
-	/* The waker compares its position with this before it calls. */
-	kipc__store_relaxed(side == KIPC_SIDE_DATA ? &mine->data_at : &mine->space_at, position);
-	r = call(kmod_of(c)->fd, KIPC_IOC_WAIT, &req);
+static int kmod_park(struct kipc__ring_chan *c, unsigned side, uint64_t position, int64_t deadline)
+{
+	struct kipc_ioc_wait req = lie_down(c, side, position, deadline);
+	int r = call(kmod_of(c)->fd, KIPC_IOC_WAIT, &req);
+
 	return r == -EPIPE ? 0 : r;
 }
 
@@ -387,6 +393,22 @@ static void kmod_wake(struct kipc__ring_chan *c, unsigned side)
 	};
 
 	(void)call(kmod_of(c)->fd, KIPC_IOC_WAKE, &req);
+}
+
+/* Whoever calls this sleeps next, so its CPU is free for the peer. */
+static int kmod_xchg(struct kipc__ring_chan *c, uint64_t position, int64_t deadline)
+{
+	struct kipc_ioc_xchg req = {
+		.size = sizeof(req),
+		.wake = { .size = sizeof(req.wake),
+		          .ring = KIPC__RING_OUT(c),
+		          .side = KIPC_SIDE_DATA,
+		          .hint = KIPC_HINT_SYNC },
+		.wait = lie_down(c, KIPC_SIDE_DATA, position, deadline),
+	};
+	int r = call(kmod_of(c)->fd, KIPC_IOC_XCHG, &req);
+
+	return r == -EPIPE ? 0 : r;
 }
 
 /* The module arms in poll itself, and it tells of a death by itself. */
@@ -457,6 +479,7 @@ static const struct kipc__ring_back kmod_back = {
 	.detach = kmod_detach,
 	.park = kmod_park,
 	.wake = kmod_wake,
+	.xchg = kmod_xchg,
 	.idle = kmod_idle,
 	.look = kmod_look,
 	.fd = kmod_fd,
@@ -485,6 +508,7 @@ const struct kipc__transport kipc__transport_kmod = {
 	.release = kipc__ring_base_release,
 	.send = kipc__ring_base_send,
 	.recv = kipc__ring_base_recv,
+	.turn = kipc__ring_base_turn,
 	.send_one = kipc__ring_base_send_one,
 	.recv_one = kipc__ring_base_recv_one,
 	.wait = kipc__ring_base_wait,

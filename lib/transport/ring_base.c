@@ -75,14 +75,18 @@ static inline void fence_after_publish(bool fence)
 }
 
 /* After publishing: is anybody asleep, is anybody there at all? */
-static inline int tx_done(struct kipc__ring_chan *c)
+static inline uint64_t tx_bell(struct kipc__ring_chan *c)
 {
-	uint64_t bell;
-
 	if (kipc__unlikely(--c->credit == 0))
 		kipc__ring_wait_look(c);
 	fence_after_publish(c->tx_fence);
-	bell = kipc__load_relaxed(c->tx_bell); /* (G) */
+	return kipc__load_relaxed(c->tx_bell); /* (G) */
+}
+
+static inline int tx_done(struct kipc__ring_chan *c)
+{
+	uint64_t bell = tx_bell(c);
+
 	return kipc__likely(bell == 0) ? 0 : kipc__ring_wait_tx_bell(c, bell);
 }
 
@@ -256,6 +260,24 @@ int kipc__ring_base_recv(struct kipc_chan *base, struct kipc_msg *m, unsigned n,
 	c->base.stats.recv_bytes += bytes_of(m, r);
 	rx_done(c);
 	return r;
+}
+
+int kipc__ring_base_turn(struct kipc_chan *base, const struct kipc_msg *m, struct kipc_msg *in,
+                         int64_t timeout)
+{
+	struct kipc__ring_chan *c = ring_of(base);
+	int r = kipc__ring_commit(&c->tx, m, 1);
+	uint64_t bell;
+
+	if (kipc__unlikely(r < 0))
+		return r;
+	c->base.stats.sent_msgs++;
+	c->base.stats.sent_bytes += m->len;
+	bell = tx_bell(c);
+	r = kipc__likely(bell == 0) ? 0 : kipc__ring_wait_turn(c, bell, timeout);
+	if (kipc__unlikely(r < 0))
+		return r;
+	return kipc__ring_base_peek(base, in, 1, r > 0 ? 0 : timeout);
 }
 
 /* ---- one message: what a round trip is made of -------------------------------------------- */

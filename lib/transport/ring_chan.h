@@ -34,6 +34,11 @@ struct kipc__ring_back {
 	/* End the peer's sleep: it sleeps for my data (DATA) or for the space that I gave (SPACE). */
 	void (*wake)(struct kipc__ring_chan *c, unsigned side);
 
+	/* Both for data: end the peer's sleep for mine and sleep for its own, as wake and park do. A
+	 * back end that can spares a system call.
+	 */
+	int (*xchg)(struct kipc__ring_chan *c, uint64_t position, int64_t deadline);
+
 	/* A call found nothing (DATA) or no room (SPACE) and will not wait: make the poll descriptor
 	 * of that side, if somebody has one, unreadable until the peer moves. Also the place to find
 	 * out whether the peer lives where nobody else tells. Called often; must be cheap.

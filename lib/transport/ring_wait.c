@@ -126,16 +126,24 @@ static void wake_peer(struct kipc__ring_chan *c, unsigned side)
 	c->back->wake(c, side);
 }
 
-int kipc__ring_wait_tx_bell(struct kipc__ring_chan *c, uint64_t bell)
+/* 1: the consumer sleeps and is to be woken; 0: not; -EPIPE: it is gone. */
+static int tx_bell_due(const struct kipc__ring_chan *c, uint64_t bell)
 {
 	const struct kipc_ring_hints *peer = &c->ctrl[KIPC__RING_PEER(c)]->hints;
 
 	/* One that took everything before it left has got this too. */
 	if (bell_gone(bell))
 		return kipc__load_acquire(c->tx.cons_word) == c->tx.prod ? 0 : -EPIPE;
-	if (kipc_ring_due(c->tx.prod, kipc__load_relaxed(&peer->data_at)))
+	return kipc_ring_due(c->tx.prod, kipc__load_relaxed(&peer->data_at));
+}
+
+int kipc__ring_wait_tx_bell(struct kipc__ring_chan *c, uint64_t bell)
+{
+	int r = tx_bell_due(c, bell);
+
+	if (r > 0)
 		wake_peer(c, KIPC_SIDE_DATA);
-	return 0;
+	return r < 0 ? r : 0;
 }
 
 void kipc__ring_wait_rx_bell(struct kipc__ring_chan *c)
@@ -236,6 +244,14 @@ static int sleep_until(struct kipc__ring_chan *c, unsigned side, int64_t deadlin
 	return r != 0 ? r : parked;
 }
 
+/* What the peer may want to know of somebody who is going to wait. */
+static void prepare(struct kipc__ring_chan *c, unsigned side)
+{
+	cpu_publish(c);
+	fence_offer(c, c->base.wait == KIPC_WAIT_BLOCK || same_cpu(c));
+	fence_negotiate(c, side);
+}
+
 /* Wait until the side is ready. 0: it is; -EAGAIN, -ETIMEDOUT, -EINTR, -EPIPE, -EBADMSG. */
 int kipc__ring_wait_for(struct kipc__ring_chan *c, unsigned side, int64_t timeout)
 {
@@ -244,9 +260,7 @@ int kipc__ring_wait_for(struct kipc__ring_chan *c, unsigned side, int64_t timeou
 
 	if (r != 0)
 		return r < 0 ? r : 0;
-	cpu_publish(c);
-	fence_offer(c, c->base.wait == KIPC_WAIT_BLOCK || same_cpu(c));
-	fence_negotiate(c, side);
+	prepare(c, side);
 	if (side == KIPC_SIDE_SPACE)
 		kipc__store_relaxed(&c->ctrl[c->end]->hints.space_at,
 		                    kipc__ring_wait_target(c, side));
@@ -260,6 +274,32 @@ int kipc__ring_wait_for(struct kipc__ring_chan *c, unsigned side, int64_t timeou
 	if (r == 0)
 		r = sleep_until(c, side, deadline);
 	return r < 0 ? kipc__ring_wait_broken(c, r) : 0;
+}
+
+/* Where nothing is there yet, and where I would not spin, the wake-up and the sleep are one call. An
+ * answer may be there all the same by then: the back end lies down before it rings.
+ */
+int kipc__ring_wait_turn(struct kipc__ring_chan *c, uint64_t bell, int64_t timeout)
+{
+	int64_t deadline;
+	int parked, r = tx_bell_due(c, bell);
+
+	if (r <= 0)
+		return r;
+	if (timeout == 0 || c->base.wait == KIPC_WAIT_SPIN || spin_bound(c) != 0 ||
+	    check(c, KIPC_SIDE_DATA) != 0) {
+		wake_peer(c, KIPC_SIDE_DATA);
+		return 0;
+	}
+	prepare(c, KIPC_SIDE_DATA);
+	deadline = kipc__deadline(timeout);
+	c->base.stats.wakes++;
+	c->base.stats.sleeps++;
+	parked = c->back->xchg(c, kipc__ring_wait_target(c, KIPC_SIDE_DATA), deadline);
+	r = check(c, KIPC_SIDE_DATA);
+	if (r == 0)
+		r = parked < 0 ? parked : sleep_until(c, KIPC_SIDE_DATA, deadline);
+	return r < 0 ? kipc__ring_wait_broken(c, r) : 1;
 }
 
 /* ---- events ----------------------------------------------------------------------------- */

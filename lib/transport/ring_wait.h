@@ -27,6 +27,11 @@ int kipc__ring_wait_events(struct kipc__ring_chan *c, unsigned events, int64_t t
 /* The bell was not zero after publishing: wake a sleeping consumer; -EPIPE: it is gone. */
 int kipc__ring_wait_tx_bell(struct kipc__ring_chan *c, uint64_t bell);
 
+/* The same where a wait for data follows. 1: it has been waited for, and there is some; 0: wait; -EPIPE,
+ * -ETIMEDOUT, -EINTR, -EBADMSG.
+ */
+int kipc__ring_wait_turn(struct kipc__ring_chan *c, uint64_t bell, int64_t timeout);
+
 /* The bell was not zero after releasing: wake a sleeping producer. */
 void kipc__ring_wait_rx_bell(struct kipc__ring_chan *c);
 

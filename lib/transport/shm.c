@@ -277,11 +277,19 @@ static int shm_peer(struct kipc_chan *base, struct kipc_peer *p)
 	return 0;
 }
 
+/* Two futexes take two calls. */
+static int shm_xchg(struct kipc__ring_chan *c, uint64_t position, int64_t deadline)
+{
+	kipc__shm_wake(c, KIPC_SIDE_DATA);
+	return kipc__shm_park(c, KIPC_SIDE_DATA, position, deadline);
+}
+
 static const struct kipc__ring_back shm_back = {
 	.attach = shm_attach,
 	.detach = shm_detach,
 	.park = kipc__shm_park,
 	.wake = kipc__shm_wake,
+	.xchg = shm_xchg,
 	.idle = kipc__shm_idle,
 	.look = kipc__shm_look,
 	.fd = kipc__shm_fd,
@@ -310,6 +318,7 @@ const struct kipc__transport kipc__transport_shm = {
 	.release = kipc__ring_base_release,
 	.send = kipc__ring_base_send,
 	.recv = kipc__ring_base_recv,
+	.turn = kipc__ring_base_turn,
 	.send_one = kipc__ring_base_send_one,
 	.recv_one = kipc__ring_base_recv_one,
 	.wait = kipc__ring_base_wait,

@@ -323,6 +323,7 @@ const struct kipc__transport kipc__transport_unix = {
 	.release = kipc__dgram_base_release,
 	.send = kipc__dgram_base_send,
 	.recv = kipc__dgram_base_recv,
+	.turn = kipc__turn_apart,
 	.send_one = kipc__send_as_batch,
 	.recv_one = kipc__recv_as_batch,
 	.wait = kipc__dgram_base_wait,
