@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
 #include <limits.h>
+#include "chan.h"
 #include "os/fork.h"
 #include "select.h"
 #include "uri.h"
@@ -48,7 +49,7 @@ static int pair_flags_check(unsigned flags)
 static struct kipc_chan *grant(struct kipc_chan *c, unsigned flags, int64_t owner)
 {
 	c->granted = kipc__dirs_of(flags);
-	c->dirs = c->granted;
+	c->dirs = c->open = c->granted;
 	c->owner = (uint64_t)owner;
 	c->stats.size = sizeof(c->stats);
 	return c;
@@ -190,9 +191,12 @@ static inline int mine(struct kipc_chan *c)
 	return unlikely(!kipc__fork_owns(&c->owner)) ? claim(c) : 0;
 }
 
+/* Why not, for messages: an end that is used for calls carries nothing else. */
 static int refuse(const struct kipc_chan *c, unsigned dirs)
 {
-	return (c->granted & dirs) == dirs ? -EPIPE : -EACCES;
+	if ((c->granted & dirs) != dirs)
+		return -EACCES;
+	return c->calls ? -EBUSY : -EPIPE;
 }
 
 /* In use by this process and allowed in these directions. */
@@ -208,6 +212,15 @@ static inline int ready(struct kipc_chan *c, unsigned dirs)
 	return unlikely((c->dirs & dirs) != dirs) ? refuse(c, dirs) : 0;
 }
 
+int kipc__chan_ready(struct kipc_chan *c, unsigned dirs)
+{
+	int r = ready(c, 0);
+
+	if (r < 0 || (c->open & dirs) == dirs)
+		return r;
+	return (c->granted & dirs) == dirs ? -EPIPE : -EACCES;
+}
+
 static inline unsigned batch(unsigned n)
 {
 	return n > KIPC_BATCH_MAX ? KIPC_BATCH_MAX : n;
@@ -217,15 +230,26 @@ static inline unsigned batch(unsigned n)
 
 int kipc_chan_handover(struct kipc_chan *c)
 {
+	struct kipc__calls *calls;
 	int r = ready(c, 0);
 
-	return r < 0 ? r : c->ops->handover(c);
+	if (r < 0)
+		return r;
+	calls = c->calls;
+	if (kipc__calls_busy(calls))
+		return -EBUSY;
+	r = c->ops->handover(c);
+	if (r >= 0)
+		kipc__calls_free(calls);
+	return r;
 }
 
 void kipc_chan_close(struct kipc_chan *c)
 {
-	if (c)
-		c->ops->close(c, kipc__fork_owns(&c->owner));
+	if (!c)
+		return;
+	kipc__calls_free(c->calls);
+	c->ops->close(c, kipc__fork_owns(&c->owner));
 }
 
 int kipc_shutdown(struct kipc_chan *c, unsigned dirs)
@@ -239,10 +263,12 @@ int kipc_shutdown(struct kipc_chan *c, unsigned dirs)
 		return r;
 	if ((c->granted & dirs) != dirs)
 		return -EACCES;
-	dirs &= c->dirs;
+	dirs &= c->open;
 	r = dirs ? c->ops->shutdown(c, dirs) : 0;
-	if (r == 0)
+	if (r == 0) {
 		c->dirs &= ~dirs;
+		c->open &= ~dirs;
+	}
 	return r;
 }
 
@@ -350,8 +376,12 @@ int kipc_wait(struct kipc_chan *c, unsigned events, int64_t timeout)
 	events &= ~KIPC_HUP;
 	if (events == 0 || (events & ~BOTH))
 		return -EINVAL;
-	r = ready(c, events);
-	return r < 0 ? r : c->ops->wait(c, events, timeout);
+	r = kipc__chan_ready(c, events);
+	if (r < 0)
+		return r;
+	if ((events & KIPC_IN) && kipc__calls_wait(c->calls))
+		return KIPC_IN;
+	return c->ops->wait(c, events, timeout);
 }
 
 int kipc_chan_fd(struct kipc_chan *c, unsigned dir)
@@ -360,7 +390,7 @@ int kipc_chan_fd(struct kipc_chan *c, unsigned dir)
 
 	if (dir != KIPC_IN && dir != KIPC_OUT)
 		return -EINVAL;
-	r = ready(c, dir);
+	r = kipc__chan_ready(c, dir);
 	return r < 0 ? r : c->ops->fd(c, dir);
 }
 

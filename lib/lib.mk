@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # The library: $(BUILD)/lib/libkipc.so.0, libkipc.a, libkipc.pc
 
-LIB_SRC := $(wildcard lib/*.c lib/core/*.c lib/os/*.c lib/transport/*.c)
+LIB_SRC := $(wildcard lib/*.c lib/call/*.c lib/core/*.c lib/os/*.c lib/transport/*.c)
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o)
 LIB_CFLAGS := -fPIC -fvisibility=hidden -Ilib/include -Ikmod/uapi -Ilib -DKIPC_BUILD_VERSION='"$(VERSION)"'
 LIB_LIBS := -lnuma

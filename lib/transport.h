@@ -46,15 +46,19 @@ struct kipc__config {
 #define KIPC__GIVEN_NODE    (1u << 3)
 #define KIPC__SPIN_MEASURED UINT64_MAX
 
+struct kipc__calls;
+
 /* What every handle starts with. A transport embeds it as its first member. */
 struct kipc_chan {
 	const struct kipc__transport *ops;
 	uint64_t owner; /* fork generation of the process that uses it; 0: fresh, not in use yet */
-	unsigned dirs;  /* KIPC_IN | KIPC_OUT: what can still be done with this end */
+	unsigned dirs;  /* KIPC_IN | KIPC_OUT: what the verbs for messages can still do */
 	unsigned granted; /* what it was opened for */
 	unsigned wait;    /* KIPC_WAIT_* */
+	unsigned open;    /* KIPC_IN | KIPC_OUT: not shut down; calls: dirs is 0 then */
 	uint64_t spin_ns;
 	struct kipc_stats stats;
+	struct kipc__calls *calls; /* lib/call, once this end is used for calls */
 };
 
 /* Why a transport does not run here. */

@@ -69,6 +69,7 @@ static const struct {
 	{ EPROTO, "the other side speaks another version of the layout" },
 	{ ENAMETOOLONG, "the name is too long" },
 	{ E2BIG, "the options have fields that this libkipc does not know" },
+	{ ECANCELED, "the call was cancelled" },
 	{ EPERM, "not permitted" },
 	{ ENOTDIR, "a part of the path is no directory" },
 	{ EROFS, "the file system is read-only" },
@@ -79,6 +80,8 @@ const char *kipc_strerror(int err)
 	const char *known = NULL;
 	size_t i;
 
+	if (err < -KIPC_CALL_REMOTE) /* a server's */
+		err += KIPC_CALL_REMOTE;
 	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		if (err == -texts[i].err)
 			return texts[i].text;

@@ -250,6 +250,136 @@ KIPC_API int kipc_wait(struct kipc_chan *c, unsigned events, int64_t timeout);
  */
 KIPC_API int kipc_chan_fd(struct kipc_chan *c, unsigned dir);
 
+/* ---- calls ------------------------------------------------------------------------------ */
+
+/*
+ * Requests and replies over a pair. Either end may call, serve or do both.
+ *
+ *	n = kipc_call(c, "2+2", 3, answer, sizeof(answer), SECOND);            the caller
+ *
+ *	struct kipc_request q;                                                 the server
+ *
+ *	r = kipc_call_next(c, &q, -1);
+ *	while (r == 0) {
+ *		n = work(q.data, q.len, answer);
+ *		r = kipc_reply_next(c, q.id, answer, n, &q, -1);
+ *	}
+ *
+ * The first call of this section makes an end one for calls: the verbs for messages (kipc_send(),
+ * kipc_peek(), ...) are -EBUSY on it from then on, and a pending reservation is dropped. Both ends must
+ * be used for calls: a message that is none ends the channel with -EBADMSG.
+ *
+ * BOUNDS. A request or a reply has up to KIPC_OPT_MAX_MSG less KIPC_CALL_BYTES bytes. Up to
+ * KIPC_CALL_MAX calls of an end may be unanswered; one that was cancelled or expired counts until the
+ * server has noticed. What arrives while something else is awaited, replies to other calls and requests
+ * of the peer, is kept in memory, at most KIPC_CALL_MAX of each. Where there is no memory to keep it, a
+ * reply becomes -ENOMEM for its caller, and so does a request.
+ *
+ * DEADLINES travel with a request as an absolute time of CLOCK_MONOTONIC (of which both ends need the
+ * same: mind time namespaces). An expired request is not handed to the server; the library answers it.
+ *
+ * RESULTS of a call, beside those of this header's beginning: -ETIMEDOUT: its deadline passed;
+ * -EPIPE: the server is gone (the request may have been executed); -EBADMSG: the peer sent what is no
+ * call: all calls of this end are over and both directions are shut down. What the server said by
+ * kipc_reply_error(c, id, err) is err - KIPC_CALL_REMOTE, so that its -EPIPE differs from the
+ * library's; kipc_call_remote() gives err back.
+ *
+ * THREADS. Calling and serving use both halves: an end for calls belongs to one thread at a time.
+ *
+ * WAITING FOR BOTH. An end that calls and serves begins its calls, then waits with kipc_wait(c,
+ * KIPC_IN, ...), which knows of what is kept, and asks kipc_call_next() and kipc_call_end() with a
+ * timeout of 0. Whoever uses kipc_chan_fd() asks both until -EAGAIN after each other before it sleeps.
+ */
+#define KIPC_CALL_MAX    64   /* calls in flight, of each end */
+#define KIPC_CALL_BYTES  24   /* what a call adds to its payload */
+#define KIPC_CALL_REMOTE 4096 /* less than any errno of the library */
+
+/* The negative errno that the server gave; 0: r does not come from the server. */
+static inline int kipc_call_remote(ssize_t r)
+{
+	return r < -KIPC_CALL_REMOTE ? (int)(r + KIPC_CALL_REMOTE) : 0;
+}
+
+/*
+ * Call and wait for the reply, which is copied to buf. Returns its length. timeout is the deadline of
+ * the call: room for the request, the server's work and the reply. Where both sides sleep for each
+ * other, over the module this is one system call. req and buf stay the caller's, and may overlap.
+ * Results as above; 0 as timeout is -EAGAIN. -EINTR: cancelled (the server may have executed it, as
+ * after -ETIMEDOUT). -EMSGSIZE: the request is too long; or cap is too small for the reply, which is
+ * lost: use begin and end where that may be. -EBUSY: KIPC_CALL_MAX calls are in flight; -ENOMEM.
+ */
+KIPC_API ssize_t kipc_call(struct kipc_chan *c, const void *req, size_t len, void *buf, size_t cap,
+                           int64_t timeout);
+
+/*
+ * Send a request and return its id, > 0. timeout > 0 is the deadline of the call; it blocks as long for
+ * room at most. Negative: no deadline. 0: no deadline either, and -EAGAIN where there is no room now.
+ * Errors as kipc_call(); after an error there is no call.
+ */
+KIPC_API int64_t kipc_call_begin(struct kipc_chan *c, const void *req, size_t len, int64_t timeout);
+
+/*
+ * Wait for the reply to one of the calls, in any order; returns its length, and the call is over. Any
+ * other result of the call ends it too, except:
+ * -EAGAIN: no reply within timeout (or at once, 0); -EINTR: a signal; -EMSGSIZE: the reply stays, ask
+ * with a larger buffer. -EINVAL: id is not that of a call in flight.
+ */
+KIPC_API ssize_t kipc_call_end(struct kipc_chan *c, int64_t id, void *buf, size_t cap,
+                               int64_t timeout);
+
+/*
+ * Nobody waits for this call any more: 0, and the id is void. The server is told, at once or with the
+ * next call that finds room; a reply that comes all the same is dropped. -EINVAL: no such call. Never
+ * blocks.
+ */
+KIPC_API int kipc_call_cancel(struct kipc_chan *c, int64_t id);
+
+/* A request as the server gets it. */
+struct kipc_request {
+	int64_t id;
+	const void *data; /* in the channel where memory is in place; aligned to 8 */
+	size_t len;
+	int64_t left; /* ns until its deadline, when it was handed over; negative: it has none */
+};
+
+/*
+ * The next request: 0 and *r. r->data is valid until the next call of this section on this end
+ * (kipc_call_cancelled() apart), and may be given to that call as its payload. With an untrusted peer it
+ * may change while it is read: copy first, then check. Several requests may be open at a time and be
+ * answered in any order. Each needs an answer.
+ * Blocks up to timeout. -EPIPE: the peer is gone, all that it sent before has been handed over.
+ */
+KIPC_API int kipc_call_next(struct kipc_chan *c, struct kipc_request *r, int64_t timeout);
+
+/*
+ * Answer: 0, it is on its way. Blocks for room up to timeout. -ECANCELED: the caller had cancelled it,
+ * and nothing was sent; -EINVAL: id is not that of an open request; -EMSGSIZE, -EAGAIN, -ETIMEDOUT,
+ * -EINTR: not answered yet. A reply to a call that has expired is dropped by its caller.
+ */
+KIPC_API int kipc_reply(struct kipc_chan *c, int64_t id, const void *data, size_t len,
+                        int64_t timeout);
+
+/*
+ * Answer with a negative errno, -1 .. -4095, instead (RESULTS). Never blocks: where there is no room it
+ * goes out with the next call of this section on this end. 0; -ECANCELED; -EINVAL.
+ */
+KIPC_API int kipc_reply_error(struct kipc_chan *c, int64_t id, int err);
+
+/*
+ * kipc_reply(), then kipc_call_next(): the server's half of a call in one system call where both sides
+ * sleep. timeout is for both together. On failure r->id tells: id: it is not answered yet; 0: it is,
+ * and no next request came. A reply to a cancelled call is dropped without a word.
+ */
+KIPC_API int kipc_reply_next(struct kipc_chan *c, int64_t id, const void *data, size_t len,
+                             struct kipc_request *r, int64_t timeout);
+
+/*
+ * For a server that works long: 1: nobody waits for this reply any more (cancelled, expired, the caller
+ * is gone); 0: go on. It looks at the next KIPC_BATCH_MAX messages and may make a system call; it
+ * does not block. An answer is due all the same. -EINVAL: id is not that of an open request.
+ */
+KIPC_API int kipc_call_cancelled(struct kipc_chan *c, int64_t id);
+
 /* ---- knowing ---------------------------------------------------------------------------- */
 
 /* What a transport promises. Tested for each of them. */
