@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: MIT
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 #include "../os/map.h"
 #include "../os/region.h"
 #include "../os/sys.h"
+#include "kmod_dev.h"
 #include "ring_base.h"
 #include "ring_layout.h"
 
@@ -29,62 +27,6 @@ static struct kmod_chan *kmod_of(struct kipc__ring_chan *c)
 	return (struct kmod_chan *)c;
 }
 
-static int call(int fd, unsigned long request, void *arg)
-{
-	return ioctl(fd, request, arg) < 0 ? -errno : 0;
-}
-
-/* ---- the device ------------------------------------------------------------------------- */
-
-static int device_open(void)
-{
-	int fd = open(KIPC_DEV_PATH, O_RDWR | O_CLOEXEC);
-
-	if (fd >= 0)
-		return fd;
-	return errno == ENOENT || errno == ENXIO ? -ENODEV : -errno;
-}
-
-static const struct {
-	int status;
-	const char *cure;
-} cures[] = {
-	{ -ENODEV, "load the module: insmod kmod/kipc.ko, or modprobe kipc" },
-	{ -EACCES, "join the group that owns " KIPC_DEV_PATH " (packaging/60-kipc.rules: kipc)" },
-	{ -EPERM, "the sandbox or the cgroup forbids " KIPC_DEV_PATH },
-	{ -EPROTO, "load the module that belongs to this libkipc" },
-};
-
-static const char *what_is_wrong(int status)
-{
-	switch (status) {
-	case -ENODEV:
-		return "the module is not loaded";
-	case -EPROTO:
-		return "another version of the module";
-	default:
-		return strerror(-status);
-	}
-}
-
-static void kmod_probe(struct kipc__verdict *v)
-{
-	struct kipc_ioc_info info = { .size = sizeof(info) };
-	int fd = device_open();
-	size_t i;
-
-	v->status = fd < 0 ? fd : call(fd, KIPC_IOC_INFO, &info);
-	if (v->status == 0 && info.abi != KIPC_DEV_ABI)
-		v->status = -EPROTO;
-	kipc__fd_close(fd);
-	if (v->status == 0)
-		return;
-	snprintf(v->why, sizeof(v->why), KIPC_DEV_PATH ": %s", what_is_wrong(v->status));
-	for (i = 0; i < sizeof(cures) / sizeof(cures[0]); i++)
-		if (cures[i].status == v->status)
-			snprintf(v->cure, sizeof(v->cure), "%s", cures[i].cure);
-}
-
 /* ---- handles ---------------------------------------------------------------------------- */
 
 static const struct kipc__ring_back kmod_back;
@@ -101,7 +43,7 @@ static int learn(struct kipc__ring_chan *c)
 {
 	struct kipc_ioc_self self = { .size = sizeof(self) };
 	int fd = kmod_of(c)->fd;
-	int r = call(fd, KIPC_IOC_SELF, &self);
+	int r = kipc__kmod_call(fd, KIPC_IOC_SELF, &self);
 
 	if (r < 0)
 		return r;
@@ -198,7 +140,7 @@ static int kmod_handover(struct kipc_chan *c)
 {
 	struct kmod_chan *k = kmod_of((struct kipc__ring_chan *)c);
 	int fd = k->fd;
-	int r = call(fd, KIPC_IOC_HANDOVER, NULL);
+	int r = kipc__kmod_call(fd, KIPC_IOC_HANDOVER, NULL);
 
 	if (r < 0)
 		return r;
@@ -256,13 +198,13 @@ static int explain(int r)
 static int kmod_pair(struct kipc_chan *out[2], const struct kipc__config *cfg)
 {
 	struct kipc_ioc_create req;
-	int dev = device_open();
+	int dev = kipc__kmod_open();
 	int r, i;
 
 	if (dev < 0)
 		return dev;
 	create_fill(&req, cfg);
-	r = explain(call(dev, KIPC_IOC_CREATE, &req));
+	r = explain(kipc__kmod_call(dev, KIPC_IOC_CREATE, &req));
 	kipc__fd_close(dev);
 	if (r < 0)
 		return r;
@@ -302,12 +244,12 @@ static int meet(int dev, const struct kipc__config *cfg, int *fd)
 	do {
 		if (cfg->flags & KIPC_CREATE) {
 			create_fill(&req, cfg);
-			r = call(dev, KIPC_IOC_CREATE, &req);
+			r = kipc__kmod_call(dev, KIPC_IOC_CREATE, &req);
 			*fd = req.fd[0];
 			if (r != -EEXIST || (cfg->flags & KIPC_EXCL))
 				return explain(r);
 		}
-		r = call(dev, KIPC_IOC_ATTACH, &att);
+		r = kipc__kmod_call(dev, KIPC_IOC_ATTACH, &att);
 		*fd = att.fd;
 		/* It went between the two calls: then it can be created after all. */
 	} while (r == -ENOENT && (cfg->flags & KIPC_CREATE));
@@ -328,7 +270,7 @@ static int kmod_open(struct kipc_chan **out, const struct kipc__config *cfg)
 		              KIPC_NAME_MAX - 1);
 		return r;
 	}
-	dev = device_open();
+	dev = kipc__kmod_open();
 	if (dev < 0)
 		return dev;
 	r = meet(dev, cfg, &fd);
@@ -352,7 +294,7 @@ static int kmod_from_fd(struct kipc_chan **out, int fd, const struct kipc__confi
 {
 	struct kipc_ioc_self self = { .size = sizeof(self) };
 
-	if (call(fd, KIPC_IOC_SELF, &self) < 0)
+	if (kipc__kmod_call(fd, KIPC_IOC_SELF, &self) < 0)
 		return -ENOTTY;
 	return handle_make(out, fd, cfg);
 }
@@ -378,7 +320,7 @@ static struct kipc_ioc_wait lie_down(struct kipc__ring_chan *c, unsigned side, u
 static int kmod_park(struct kipc__ring_chan *c, unsigned side, uint64_t position, int64_t deadline)
 {
 	struct kipc_ioc_wait req = lie_down(c, side, position, deadline);
-	int r = call(kmod_of(c)->fd, KIPC_IOC_WAIT, &req);
+	int r = kipc__kmod_call(kmod_of(c)->fd, KIPC_IOC_WAIT, &req);
 
 	return r == -EPIPE ? 0 : r;
 }
@@ -392,7 +334,7 @@ static void kmod_wake(struct kipc__ring_chan *c, unsigned side)
 		.hint = c->base.wait == KIPC_WAIT_BLOCK ? KIPC_HINT_SYNC : KIPC_HINT_NONE,
 	};
 
-	(void)call(kmod_of(c)->fd, KIPC_IOC_WAKE, &req);
+	(void)kipc__kmod_call(kmod_of(c)->fd, KIPC_IOC_WAKE, &req);
 }
 
 /* Whoever calls this sleeps next, so its CPU is free for the peer. */
@@ -406,7 +348,7 @@ static int kmod_xchg(struct kipc__ring_chan *c, uint64_t position, int64_t deadl
 		          .hint = KIPC_HINT_SYNC },
 		.wait = lie_down(c, KIPC_SIDE_DATA, position, deadline),
 	};
-	int r = call(kmod_of(c)->fd, KIPC_IOC_XCHG, &req);
+	int r = kipc__kmod_call(kmod_of(c)->fd, KIPC_IOC_XCHG, &req);
 
 	return r == -EPIPE ? 0 : r;
 }
@@ -454,7 +396,7 @@ static int kmod_shut(struct kipc__ring_chan *c, unsigned dirs)
 		.dirs = (dirs & KIPC_IN ? KIPC_DIR_IN : 0) | (dirs & KIPC_OUT ? KIPC_DIR_OUT : 0),
 	};
 
-	return call(kmod_of(c)->fd, KIPC_IOC_SHUTDOWN, &req);
+	return kipc__kmod_call(kmod_of(c)->fd, KIPC_IOC_SHUTDOWN, &req);
 }
 
 static int kmod_peer(struct kipc_chan *base, struct kipc_peer *p)
@@ -463,7 +405,7 @@ static int kmod_peer(struct kipc_chan *base, struct kipc_peer *p)
 		                      [KIPC_END_LIVE] = KIPC_PEER_ALIVE,
 		                      [KIPC_END_DEAD] = KIPC_PEER_GONE };
 	struct kipc_ioc_peer req = { .size = sizeof(req) };
-	int r = call(kmod_of((struct kipc__ring_chan *)base)->fd, KIPC_IOC_PEER, &req);
+	int r = kipc__kmod_call(kmod_of((struct kipc__ring_chan *)base)->fd, KIPC_IOC_PEER, &req);
 
 	if (r < 0)
 		return r;
@@ -494,7 +436,7 @@ const struct kipc__transport kipc__transport_kmod = {
 	        KIPC_CAP_POLL_FD | KIPC_CAP_DEATH_NOTICE | KIPC_CAP_HOSTILE_SAFE |
 	        KIPC_CAP_PEER_CRED | KIPC_CAP_HANDOVER | KIPC_CAP_NAMED | KIPC_CAP_NUMA,
 	.automatic = true,
-	.probe = kmod_probe,
+	.probe = kipc__kmod_probe,
 	.open = kmod_open,
 	.pair = kmod_pair,
 	.from_fd = kmod_from_fd,

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <kipc_dev.h>
+#include "../os/sys.h"
+#include "kmod_dev.h"
+
+int kipc__kmod_call(int fd, unsigned long request, void *arg)
+{
+	return ioctl(fd, request, arg) < 0 ? -errno : 0;
+}
+
+int kipc__kmod_open(void)
+{
+	int fd = open(KIPC_DEV_PATH, O_RDWR | O_CLOEXEC);
+
+	if (fd >= 0)
+		return fd;
+	return errno == ENOENT || errno == ENXIO ? -ENODEV : -errno;
+}
+
+static const struct {
+	int status;
+	const char *cure;
+} cures[] = {
+	{ -ENODEV, "load the module: insmod kmod/kipc.ko, or modprobe kipc" },
+	{ -EACCES, "join the group that owns " KIPC_DEV_PATH " (packaging/60-kipc.rules: kipc)" },
+	{ -EPERM, "the sandbox or the cgroup forbids " KIPC_DEV_PATH },
+	{ -EPROTO, "load the module that belongs to this libkipc" },
+};
+
+static const char *what_is_wrong(int status)
+{
+	switch (status) {
+	case -ENODEV:
+		return "the module is not loaded";
+	case -EPROTO:
+		return "another version of the module";
+	default:
+		return strerror(-status);
+	}
+}
+
+void kipc__kmod_probe(struct kipc__verdict *v)
+{
+	struct kipc_ioc_info info = { .size = sizeof(info) };
+	int fd = kipc__kmod_open();
+	size_t i;
+
+	v->status = fd < 0 ? fd : kipc__kmod_call(fd, KIPC_IOC_INFO, &info);
+	if (v->status == 0 && info.abi != KIPC_DEV_ABI)
+		v->status = -EPROTO;
+	kipc__fd_close(fd);
+	if (v->status == 0)
+		return;
+	snprintf(v->why, sizeof(v->why), KIPC_DEV_PATH ": %s", what_is_wrong(v->status));
+	for (i = 0; i < sizeof(cures) / sizeof(cures[0]); i++)
+		if (cures[i].status == v->status)
+			snprintf(v->cure, sizeof(v->cure), "%s", cures[i].cure);
+}
