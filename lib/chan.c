@@ -50,6 +50,7 @@ static struct kipc_chan *grant(struct kipc_chan *c, unsigned flags, int64_t owne
 {
 	c->granted = kipc__dirs_of(flags);
 	c->dirs = c->open = c->granted;
+	c->kind = flags & KIPC__KINDS;
 	c->owner = (uint64_t)owner;
 	c->stats.size = sizeof(c->stats);
 	return c;

@@ -58,6 +58,7 @@ struct kipc_chan {
 	unsigned open;    /* KIPC_IN | KIPC_OUT: not shut down; calls: dirs is 0 then */
 	uint64_t spin_ns;
 	struct kipc_stats stats;
+	unsigned kind;             /* KIPC_PAIR, ... */
 	struct kipc__calls *calls; /* lib/call, once this end is used for calls */
 };
 

@@ -122,6 +122,11 @@ static ssize_t meaning(int32_t status)
 	}
 }
 
+int kipc_call_remote(ssize_t r)
+{
+	return r < -KIPC_CALL_REMOTE ? (int)(r + KIPC_CALL_REMOTE) : 0;
+}
+
 /* The result of a call; it is over, unless the buffer is too small. */
 static ssize_t deliver(struct kipc_chan *c, struct kipc__call *call, int32_t status,
                        const void *data, size_t len, void *buf, size_t cap)

@@ -25,6 +25,8 @@ int kipc__link_enter(struct kipc_chan *c, unsigned dirs)
 {
 	int r = kipc__chan_ready(c, dirs);
 
+	if (r == 0 && c->kind != KIPC_PAIR)
+		r = -EOPNOTSUPP;
 	if (r == 0 && !c->calls)
 		r = begin(c);
 	return r < 0 ? r : c->calls->fault;

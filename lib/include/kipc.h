@@ -267,7 +267,8 @@ KIPC_API int kipc_chan_fd(struct kipc_chan *c, unsigned dir);
  *
  * The first call of this section makes an end one for calls: the verbs for messages (kipc_send(),
  * kipc_peek(), ...) are -EBUSY on it from then on, and a pending reservation is dropped. Both ends must
- * be used for calls: a message that is none ends the channel with -EBADMSG.
+ * be used for calls: a message that is none ends the channel with -EBADMSG. Only a pair can:
+ * -EOPNOTSUPP for other kinds.
  *
  * BOUNDS. A request or a reply has up to KIPC_OPT_MAX_MSG less KIPC_CALL_BYTES bytes. Up to
  * KIPC_CALL_MAX calls of an end may be unanswered; one that was cancelled or expired counts until the
@@ -294,11 +295,10 @@ KIPC_API int kipc_chan_fd(struct kipc_chan *c, unsigned dir);
 #define KIPC_CALL_BYTES  24   /* what a call adds to its payload */
 #define KIPC_CALL_REMOTE 4096 /* less than any errno of the library */
 
-/* The negative errno that the server gave; 0: r does not come from the server. */
-static inline int kipc_call_remote(ssize_t r)
-{
-	return r < -KIPC_CALL_REMOTE ? (int)(r + KIPC_CALL_REMOTE) : 0;
-}
+/* Of a result of kipc_call() or kipc_call_end(): the negative errno that the server gave; 0: it does not
+ * come from the server. Any thread, async-signal-safe.
+ */
+KIPC_API int kipc_call_remote(ssize_t r);
 
 /*
  * Call and wait for the reply, which is copied to buf. Returns its length. timeout is the deadline of
