@@ -29,7 +29,10 @@ uint32_t kipc__shm_arm(struct kipc__ring_chan *c, unsigned side, uint64_t positi
 	kipc__store_relaxed(side == KIPC_SIDE_DATA ? &mine->data_at : &mine->space_at, position);
 	before = kipc__fetch_or(&kipc__shm_my_bell(c, side)->armed, how); /* (H) pairs with (G) */
 	kipc__fence_full();                                               /* (I) pairs with (F) */
-	if (kipc__load_relaxed(&peer->fence) & left_out)
+	/* Pairs with fence_negotiate(): where the peer has just taken its leave back, what it published
+	 * without a fence before that must be seen by (J).
+	 */
+	if (kipc__load_acquire(&peer->fence) & left_out)
 		kipc__fence_others(); /* the peer leaves (F) to me */
 	return before | how;
 }
