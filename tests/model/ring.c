@@ -6,7 +6,7 @@
  * is used again all the time. The producer takes all ways in by turns, the consumer all ways out. Right
  * is: every message once, in order, whole; no data race; nobody waits for ever.
  */
-#include "core/ring.c"
+#include "core/ring.h"
 
 #define BYTES    128
 #define MESSAGES 7
