@@ -22,7 +22,7 @@ static const char head[] =
 	"th:first-child,.text{text-align:left;white-space:normal}\n"
 	"tr.f0{color:#2e8b57}tr.f1{color:#a3253a;font-weight:600}\n"
 	"tr.v0 td:last-child{background:#d9f2e3}tr.v1 td:last-child{background:#f9d5d8}\n"
-	"tr.v2 td{color:#777}\n"
+	"tr.v2 td{color:#777}tr.v3 td:last-child{background:#fdf1c9}\n"
 	"figure{margin:1em 0}svg{max-width:100%;height:auto}\n"
 	"summary{cursor:pointer;padding:.15em 0}details[open]>summary{font-weight:600}\n"
 	"</style></head><body>\n<h1>libkipc bench</h1>\n";

@@ -9,7 +9,7 @@
 #include "table.h"
 
 #define ITEMS_MAX  64
-#define CURVES_MAX 16
+#define CURVES_MAX 24
 #define FEW        3 /* a picture of fewer says nothing */
 
 /* What a ranking shows: one size in one way of running. */
@@ -115,7 +115,10 @@ static const char *const shown[] = {
 	"stock:tcp",           "stock:posix-mq",
 	"stock:unix-stream",   "stock:unix-seqpacket",
 	"stock:posix-shm-sem", "stock:futex",
-	"stock:io_uring-unix",
+	"stock:io_uring-unix", "peer:slot-queue",
+	"peer:ck_ring",        "peer:rte_ring",
+	"peer:boost-mq",       "peer:iceoryx",
+	"peer:zeromq",         "peer:ucx",
 };
 
 /* What a family of curves shows over the sizes. */

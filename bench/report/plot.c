@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "table.h"
+
 struct plot {
 	FILE *gnuplot;
 	char path[64];
@@ -93,9 +95,9 @@ int plot_ranking(FILE *out, const char *title, const char *axis, const struct it
 		return -1;
 	fputs("$d << EOD\n", p.gnuplot);
 	for (size_t i = 0; i < n; i++)
-		fprintf(p.gnuplot, "%zu %g %g %g %s \"%s  %.3g\"\n", n - i, item[i].value,
+		fprintf(p.gnuplot, "%zu %g %g %g %s \"%s  %s\"\n", n - i, item[i].value,
 		        item[i].low, item[i].high, color_of(item[i].label), item[i].label,
-		        item[i].value);
+		        number(item[i].value));
 	fprintf(p.gnuplot,
 	        "EOD\n"
 	        "set logscale x\nset yrange [0.3:%zu.7]\nset xlabel \"%s\"\nset key off\n"
@@ -112,7 +114,7 @@ int plot_curves(FILE *out, const struct axes *axes, const struct curve *curve, s
 	static const char *const colors[] = { "#3d6b9e", "#e08e45", "#5aa9a3", "#7d5ba6",
 		                              "#8a8d3b", "#7f7f7f", "#b0698c", "#4f5d75" };
 	static const char *const ours[] = { "#d1495b", "#f28482", "#9b2226" };
-	unsigned int stock = 0, own = 0;
+	unsigned int stock = 0, peers = 0, own = 0;
 	struct plot p;
 
 	if (!n || begin(&p, 900, 520, axes->title) < 0)
@@ -130,14 +132,18 @@ int plot_curves(FILE *out, const struct axes *axes, const struct curve *curve, s
 	for (size_t i = 0; i < n; i++) {
 		bool kipc = strncmp(curve[i].label, "kipc:", 5) == 0;
 		bool limit = strncmp(curve[i].label, "limit:", 6) == 0;
+		bool peer = strncmp(curve[i].label, "peer:", 5) == 0;
 
 		fprintf(p.gnuplot,
 		        "%s$c%zu using 1:2 with linespoints lw %d pt 7 ps 0.6 dt %d lc rgb '%s' "
 		        "title \"%s\"",
-		        i ? ", " : "", i, kipc ? 3 : 2, limit ? 2 : 1,
+		        i ? ", " : "", i, kipc ? 3 : 2,
+		        limit  ? 2
+		        : peer ? 3
+		               : 1,
 		        kipc    ? ours[own++ % 3]
 		        : limit ? "#2e8b57"
-		                : colors[stock++ % 8],
+		                : colors[(peer ? peers++ : stock++) % 8],
 		        curve[i].label);
 	}
 	fputc('\n', p.gnuplot);

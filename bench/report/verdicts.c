@@ -92,12 +92,18 @@ static void print_text(void *to, const struct bar *b, const struct result *x, co
 	fprintf(out, "%s: %s%s\n", cell(b, x->ours), words[x->verdict], doubt(x));
 }
 
+/* The style of a row: a verdict in doubt is neither good nor bad. */
+static int color(const struct result *x)
+{
+	return x->verdict != BAR_NO_FIGURE && (x->noisy || x->spread) ? 3 : (int)x->verdict;
+}
+
 static void print_html(void *to, const struct bar *b, const struct result *x, const char *placement)
 {
 	const char *unit = b->figure->unit;
 	FILE *out = to;
 
-	fprintf(out, "<tr class=\"v%d\"><th class=\"text\">%s", x->verdict, b->what);
+	fprintf(out, "<tr class=\"v%d\"><th class=\"text\">%s", color(x), b->what);
 	if (x->verdict == BAR_NO_FIGURE) {
 		fprintf(out,
 		        "</th><td>%s</td><td>%s</td><td class=\"text\" colspan=\"5\">no figure: ",
@@ -161,7 +167,7 @@ void bars_text(FILE *out, const struct results *all)
 void bars_html(FILE *out, const struct results *all)
 {
 	fputs("<table><tr><th>bar</th><th>CPUs</th><th>wanted</th><th>libkipc</th><th>reference</th>"
-	      "<th>which</th><th>ratio</th><th>verdict</th></tr>\n",
+	      "<th class=\"text\">which</th><th>ratio</th><th class=\"text\">verdict</th></tr>\n",
 	      out);
 	each(all, print_html, out);
 	fputs("</table>\n<p>", out);
