@@ -46,8 +46,8 @@ static struct peer peers[] = {
 	     "iceoryx", "peer_iceoryx", "libiceoryx-binding-c-dev"),
 	PEER("peer:libfabric-shm", "libfabric's shm provider, messages", SPIN, "libfabric",
 	     "peer_libfabric", "libfabric-dev"),
-	PEER("peer:ucx", "UCX tagged messages over its shared memory transports", SPIN, "ucx",
-	     "peer_ucx", "libucx-dev"),
+	PEER("peer:ucx", "UCX tagged messages over its shared memory transports", SPIN | BLOCK,
+	     "ucx", "peer_ucx", "libucx-dev"),
 };
 
 static const char *drivers;

@@ -24,7 +24,7 @@ static int failed(struct side *s, const char *what, ucs_status_t status)
 	return bench_fail(s->pair, -EIO, "%s: %s", what, ucs_status_string(status));
 }
 
-static ucs_status_t open_worker(struct own *own)
+static ucs_status_t open_worker(struct own *own, bool spin)
 {
 	ucp_params_t params = { .field_mask = UCP_PARAM_FIELD_FEATURES,
 		                .features = UCP_FEATURE_TAG };
@@ -32,6 +32,8 @@ static ucs_status_t open_worker(struct own *own)
 		                       .thread_mode = UCS_THREAD_MODE_SINGLE };
 	ucs_status_t r;
 
+	if (!spin)
+		params.features |= UCP_FEATURE_WAKEUP;
 	setenv("UCX_TLS", "shm", 0);
 	r = ucp_init(&params, NULL, &own->context);
 	return r == UCS_OK ? ucp_worker_create(own->context, &worker, &own->worker) : r;
@@ -50,7 +52,7 @@ static int join(struct side *s)
 	if (!own)
 		return -ENOMEM;
 	s->own = own;
-	status = open_worker(own);
+	status = open_worker(own, s->spin);
 	if (status == UCS_OK)
 		status = ucp_worker_get_address(own->worker, &address, &len);
 	if (status != UCS_OK)
@@ -72,15 +74,24 @@ static void leave(struct side *s)
 	ucp_cleanup(own->context);
 }
 
+/* Lets the library work; sleeps when it has nothing to do and the side does not spin. */
+static void progress(const struct side *s)
+{
+	struct own *own = s->own;
+
+	if (!ucp_worker_progress(own->worker) && !s->spin)
+		ucp_worker_wait(own->worker);
+}
+
 /* Waits for a request that an operation returned, which may be none or an error. */
-static ucs_status_t await(struct own *own, void *request)
+static ucs_status_t await(const struct side *s, void *request)
 {
 	ucs_status_t r;
 
 	if (!UCS_PTR_IS_PTR(request))
 		return UCS_PTR_STATUS(request);
 	while ((r = ucp_request_check_status(request)) == UCS_INPROGRESS)
-		ucp_worker_progress(own->worker);
+		progress(s);
 	ucp_request_free(request);
 	return r;
 }
@@ -88,7 +99,7 @@ static ucs_status_t await(struct own *own, void *request)
 static int finish(struct side *s)
 {
 	struct own *own = s->own;
-	ucs_status_t r = await(own, own->pending);
+	ucs_status_t r = await(s, own->pending);
 
 	own->pending = NULL;
 	return r == UCS_OK ? 0 : failed(s, "ucp_tag_send_nbx", r);
@@ -122,7 +133,7 @@ static int recv_message(struct side *s, void *buf)
 	if (!UCS_PTR_IS_PTR(request))
 		return failed(s, "ucp_tag_recv_nbx", UCS_PTR_STATUS(request));
 	while ((r = ucp_tag_recv_request_test(request, &info)) == UCS_INPROGRESS)
-		ucp_worker_progress(own->worker);
+		progress(s);
 	ucp_request_free(request);
 	if (r != UCS_OK)
 		return failed(s, "ucp_tag_recv_nbx", r);
