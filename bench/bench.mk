@@ -3,6 +3,7 @@
 #
 #   make bench              everything, at most 10 minutes
 #   make bench QUICK=1      fewer sizes and repetitions, at most 60 seconds
+#   make bench PEERS=1      other libraries too, as far as Debian packages them
 #   make bench BENCH=...    more options, as in BENCH='--only=shm,pipe --sizes=64,4K'
 #
 # Results: $(BUILD)/bench/results.json and report.html.
