@@ -53,7 +53,7 @@ static int write_config(struct pair *p)
 	return fd;
 }
 
-static _Noreturn void run_daemon(int config)
+static _Noreturn void run_daemon(struct pair *p, int config)
 {
 	char path[64];
 	int null;
@@ -64,6 +64,7 @@ static _Noreturn void run_daemon(int config)
 	dup2(null, STDOUT_FILENO);
 	dup2(null, STDERR_FILENO);
 	execlp("iox-roudi", "iox-roudi", "-c", path, "-m", "off", "-l", "fatal", (char *)NULL);
+	bench_fail(p, -errno, "iox-roudi: %m");
 	_exit(127);
 }
 
@@ -76,7 +77,7 @@ static int setup(struct pair *p)
 		return config;
 	daemon = fork();
 	if (daemon == 0)
-		run_daemon(config);
+		run_daemon(p, config);
 	close(config);
 	return daemon < 0 ? bench_fail(p, -errno, "fork: %m") : 0;
 }
