@@ -48,7 +48,9 @@ static void compare(const struct bar *b, const struct row *ours, const struct ro
 	x->ratio = x->have / x->want;
 }
 
-/* Of all rows of ours that have a fellow which differs only in the transport, the worst ratio. */
+/* Of all rows of ours that have a fellow which differs only in the transport (and in how it waits, if
+ * the bar says how theirs do), the worst ratio.
+ */
 static void compare_alike(const struct results *all, const struct bar *b,
                           const struct selector *ours, const struct selector *theirs,
                           struct result *x)
@@ -62,7 +64,8 @@ static void compare_alike(const struct results *all, const struct bar *b,
 
 		if (!usable(r, b, ours))
 			continue;
-		like.wait = r->wait;
+		if (!like.wait)
+			like.wait = r->wait;
 		like.cpus = r->cpus;
 		like.batch = r->batch;
 		like.size = r->size;
