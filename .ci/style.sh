@@ -61,8 +61,9 @@ long_functions() {
 	}'
 }
 
+# The public header is one file and its own manual, however much there is to say.
 long_files() {
-	{ c_files; scripts; files -name '*.py'; } | xargs -r awk -v most=$longest_file '
+	{ c_files; scripts; files -name '*.py'; } | grep -vx 'lib/include/kipc.h' | xargs -r awk -v most=$longest_file '
 	FNR == most + 1 { print FILENAME ": more than " most " lines" }'
 }
 

@@ -463,6 +463,12 @@ int kipc_chan_set(struct kipc_chan *c, enum kipc_opt opt, uint64_t value)
 	case KIPC_OPT_MAX_MSG:
 	case KIPC_OPT_NODE:
 	case KIPC_OPT_PAGE_BYTES:
+	case KIPC_OPT_SLOTS:
+	case KIPC_OPT_PRIORITIES:
+	case KIPC_OPT_PENDING:
+	case KIPC_OPT_REDELIVERED:
+	case KIPC_OPT_DROPPED:
+	case KIPC_OPT_ABANDONED:
 		return -EACCES;
 	}
 	return -EINVAL;

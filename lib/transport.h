@@ -38,12 +38,22 @@ struct kipc__config {
 	bool lossy;       /* a subscriber that the publisher does not wait for */
 	bool from_oldest; /* it starts at the oldest message still there */
 	int64_t patience; /* ns that a send waits for a slow subscriber; negative: for ever */
+
+	/* KIPC_QUEUE: valid where given */
+	uint32_t slots;
+	uint32_t slot_bytes;
+	uint32_t classes;
+	bool drop_held; /* what a dead receiver held is dropped, not delivered again */
 };
 
 #define KIPC__GIVEN_SIZE    (1u << 0)
 #define KIPC__GIVEN_ALIGN   (1u << 1)
 #define KIPC__GIVEN_MODE    (1u << 2)
 #define KIPC__GIVEN_NODE    (1u << 3)
+#define KIPC__GIVEN_SLOTS   (1u << 8)
+#define KIPC__GIVEN_SLOT    (1u << 9)
+#define KIPC__GIVEN_PRIO    (1u << 10)
+#define KIPC__GIVEN_HELD    (1u << 11)
 #define KIPC__SPIN_MEASURED UINT64_MAX
 
 struct kipc__calls;
@@ -145,7 +155,7 @@ int kipc__send_as_batch(struct kipc_chan *c, const void *data, size_t len, int64
 ssize_t kipc__recv_as_batch(struct kipc_chan *c, void *buf, size_t cap, int64_t timeout);
 
 /* Every flag that names a kind. */
-#define KIPC__KINDS (KIPC_PAIR | KIPC_PUBSUB)
+#define KIPC__KINDS (KIPC_PAIR | KIPC_PUBSUB | KIPC_QUEUE)
 
 /* turn where commit and peek have nothing to share (transport.c). */
 int kipc__turn_apart(struct kipc_chan *c, const struct kipc_msg *m, struct kipc_msg *in,

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <kipc_queue.h>
 #include <kipc_ring.h>
 #include "os/numa.h"
 #include "uri.h"
@@ -179,7 +180,48 @@ static int option_patience(struct kipc__config *cfg, const char *value)
 	return 0;
 }
 
+static int option_slots(struct kipc__config *cfg, const char *value)
+{
+	uint64_t v;
+
+	if (number(value, KIPC_QUEUE_MAX_SLOTS, &v) < 0 || v == 0)
+		return -EINVAL;
+	cfg->slots = (uint32_t)v;
+	cfg->given |= KIPC__GIVEN_SLOTS;
+	return 0;
+}
+
+static int option_slot(struct kipc__config *cfg, const char *value)
+{
+	uint64_t v;
+
+	if (number(value, KIPC_QUEUE_MAX_STRIDE - sizeof(uint64_t), &v) < 0)
+		return -EINVAL;
+	cfg->slot_bytes = (uint32_t)v;
+	cfg->given |= KIPC__GIVEN_SLOT;
+	return 0;
+}
+
+static int option_prio(struct kipc__config *cfg, const char *value)
+{
+	uint64_t v;
+
+	if (number(value, KIPC_QUEUE_CLASSES, &v) < 0 || v == 0)
+		return -EINVAL;
+	cfg->classes = (uint32_t)v;
+	cfg->given |= KIPC__GIVEN_PRIO;
+	return 0;
+}
+
+static int option_held(struct kipc__config *cfg, const char *value)
+{
+	cfg->drop_held = strcmp(value, "drop") == 0;
+	cfg->given |= KIPC__GIVEN_HELD;
+	return cfg->drop_held || strcmp(value, "redeliver") == 0 ? 0 : -EINVAL;
+}
+
 #define ANY_KIND  KIPC__KINDS
+#define A_RING    (KIPC__KINDS & ~KIPC_QUEUE)
 #define BOTH_WAYS (KIPC_SEND | KIPC_RECV)
 
 static const struct {
@@ -189,9 +231,9 @@ static const struct {
 	unsigned kinds; /* that have it */
 	unsigned dirs;  /* of the ends that have it */
 } options[] = {
-	{ "size", option_size, "bytes from 1 to 1G, e.g. 8M", ANY_KIND, BOTH_WAYS },
-	{ "align", option_align, "a power of two from 8 to 4096", ANY_KIND, BOTH_WAYS },
-	{ "payload", option_payload, "0 or 1", ANY_KIND, BOTH_WAYS },
+	{ "size", option_size, "bytes from 1 to 1G, e.g. 8M", A_RING, BOTH_WAYS },
+	{ "align", option_align, "a power of two from 8 to 4096", A_RING, BOTH_WAYS },
+	{ "payload", option_payload, "0 or 1", A_RING, BOTH_WAYS },
 	{ "mode", option_mode, "octal permissions, e.g. 0660", ANY_KIND, BOTH_WAYS },
 	{ "node", option_node, "a NUMA node or local", ANY_KIND, BOTH_WAYS },
 	{ "wait", option_wait, "spin, block or adaptive", ANY_KIND, BOTH_WAYS },
@@ -199,6 +241,10 @@ static const struct {
 	{ "loss", option_loss, "0 or 1", KIPC_PUBSUB, KIPC_RECV },
 	{ "join", option_join, "newest or oldest", KIPC_PUBSUB, KIPC_RECV },
 	{ "patience", option_patience, "nanoseconds", KIPC_PUBSUB, KIPC_SEND },
+	{ "slots", option_slots, "a number from 1 to 65536", KIPC_QUEUE, BOTH_WAYS },
+	{ "slot", option_slot, "bytes up to 1048568", KIPC_QUEUE, BOTH_WAYS },
+	{ "prio", option_prio, "a number of priorities from 1 to 32", KIPC_QUEUE, BOTH_WAYS },
+	{ "held", option_held, "redeliver or drop", KIPC_QUEUE, BOTH_WAYS },
 };
 
 #define NR_OPTIONS (sizeof(options) / sizeof(options[0]))

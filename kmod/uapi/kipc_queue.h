@@ -113,7 +113,8 @@ struct kipc_queue_geom {
 
 struct kipc_queue_ready {
 	__u32 classes;
-	__u8 pad[124];
+	__u32 crowd; /* not 0: a sender has waited for several slots, so wake them all */
+	__u8 pad[120];
 };
 
 /* Since the queue was made. */

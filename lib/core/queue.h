@@ -86,6 +86,9 @@ int kipc__queue_recv(struct kipc__queue *q, struct kipc_msg *m, unsigned n);
 /* Would a peek find something? 1, 0 or -EBADMSG. */
 int kipc__queue_ready(struct kipc__queue *q);
 
+/* The same, without what this end holds: is there something for others? */
+int kipc__queue_more(struct kipc__queue *q);
+
 /* Are there n free slots in this class now? 1, 0 or -EBADMSG. */
 int kipc__queue_room(struct kipc__queue *q, uint32_t prio, unsigned n);
 
@@ -104,6 +107,17 @@ int kipc__queue_reap(struct kipc__queue *q, uint32_t end);
  * a dead one, or a hostile one, leaves: 1 when there were any. For those who have waited long.
  */
 int kipc__queue_mend(struct kipc__queue *q);
+
+/* Has a sender waited for several slots at once? Then a free slot concerns all of them. */
+static inline bool kipc__queue_crowd(const struct kipc__queue *q)
+{
+	return kipc__load_relaxed(&q->area->ready.crowd) != 0;
+}
+
+static inline void kipc__queue_crowd_set(struct kipc__queue *q)
+{
+	kipc__store_relaxed(&q->area->ready.crowd, 1);
+}
 
 /* ---- shared by the queue files ---------------------------------------------------------- */
 

@@ -125,6 +125,11 @@ static int take(struct kipc__queue *q, struct kipc__queue_claim *c, size_t cap)
 	return 0;
 }
 
+int kipc__queue_more(struct kipc__queue *q)
+{
+	return take(q, NULL, 0);
+}
+
 int kipc__queue_ready(struct kipc__queue *q)
 {
 	return q->rx.nr ? 1 : take(q, NULL, 0);

@@ -74,6 +74,7 @@ struct kipc_chan;
  */
 #define KIPC_PAIR   (1u << 0)  /* kind: two ends, each message goes to the other one */
 #define KIPC_PUBSUB (1u << 1)  /* kind: one end publishes, each of the others gets every message */
+#define KIPC_QUEUE  (1u << 2)  /* kind: many ends, each message goes to one that receives */
 #define KIPC_SEND   (1u << 8)  /* this end sends */
 #define KIPC_RECV   (1u << 9)  /* this end receives */
 #define KIPC_CREATE (1u << 16) /* create the name if it does not exist */
@@ -167,13 +168,6 @@ struct kipc_msg {
 	uint32_t reserved; /* zero */
 };
 
-/* A message of a queue: its priority, 0 (what kipc_send() takes) to one less than the queue has, the
- * highest is received first; and, received: it was delivered before, to one that died with it.
- */
-#define KIPC_PRIO(p)        ((uint32_t)(p)&31u)
-#define KIPC_PRIO_OF(flags) ((flags)&31u)
-#define KIPC_MSG_AGAIN      (1u << 8)
-
 /* The most messages that one reserve or peek handles; a larger n is treated as this. */
 #define KIPC_BATCH_MAX 64
 
@@ -227,6 +221,56 @@ KIPC_API int kipc_send_n(struct kipc_chan *c, const struct kipc_msg *m, unsigned
  * a later one that does not fit ends the batch.
  */
 KIPC_API int kipc_recv_n(struct kipc_chan *c, struct kipc_msg *m, unsigned n, int64_t timeout);
+
+/* ---- many senders, many receivers (KIPC_QUEUE) ------------------------------------------ */
+
+/*
+ * A channel of this kind has a name and up to 64 ends. Each may send (KIPC_SEND), receive (KIPC_RECV) or
+ * both, comes and goes as it likes, and each message goes to exactly one end that receives. The queue
+ * lasts until the last end has closed or died; what nobody received by then is gone with it.
+ *
+ *	?slots=256      messages of each priority that it holds; rounded up to a power of two
+ *	?slot=248       bytes that a message may have (KIPC_OPT_MAX_MSG); rounded up so that a slot, 8
+ *	                bytes more, fills cache lines
+ *	?prio=1         priorities, 1 to 32
+ *	?held=redeliver what becomes of a message whose receiver died before it released it: it is
+ *	                delivered again; held=drop: it is dropped
+ *
+ * Who creates the queue decides; who joins it gets -EEXIST if he asks for something else. size=, align=
+ * and payload= are of rings and are refused.
+ *
+ * Order. Messages of a higher priority are received first; within one it is the order of kipc_send() and
+ * kipc_reserve(), whoever called them. So a message that is reserved and not committed holds up those
+ * behind it of its own priority, until it is committed, discarded, or its sender dies. A message that
+ * is peeked and not released holds up nobody. It keeps its slot; a slot that was given up by
+ * kipc_discard() is free again when what stood before it has been received.
+ *
+ * Room is counted for each priority by itself. kipc_wait() and kipc_chan_fd() for KIPC_OUT speak of the
+ * message that last did not fit, or of priority 0; those for KIPC_IN of any. Another end may be
+ * faster, so the verb may still have to wait.
+ *
+ * Nobody is missing. A queue without receivers is filled, one without senders is empty: an end that
+ * comes later goes on. No call gets -EPIPE, but for what this end has shut down itself.
+ *
+ * Death. An end that dies, at any instruction, costs no other one a message and no slot, and stops nobody
+ * for more than 100 ms. What it had committed stays. What it had reserved is dropped and counted
+ * (KIPC_OPT_ABANDONED). What it had peeked comes again, marked with KIPC_MSG_AGAIN, at its old place in
+ * the order if that is still to come (KIPC_OPT_REDELIVERED), or is dropped (KIPC_OPT_DROPPED): by held=. An
+ * end that closes or shuts down while it holds messages leaves them in the same way.
+ *
+ * All of it can be written by every end: one that writes nonsense there can make others lose messages or
+ * end with -EBADMSG; it cannot make them read or write outside. kipc_chan_peer() tells whether anybody
+ * else has the queue open. kipc_chan_pair(), kipc_chan_from_fd() and kipc_chan_handover() are -EOPNOTSUPP.
+ * Only shm carries this kind.
+ */
+
+/* In kipc_msg.flags. The priority of a message: 0 (what kipc_send() takes) to one less than the queue
+ * has; -EINVAL beyond that. kipc_recv_n() and kipc_peek() tell it, too, and that a message was delivered
+ * before, to an end that did not release it.
+ */
+#define KIPC_PRIO(p)        ((uint32_t)(p)&31u)
+#define KIPC_PRIO_OF(flags) ((flags)&31u)
+#define KIPC_MSG_AGAIN      (1u << 8)
 
 /* ---- waiting ---------------------------------------------------------------------------- */
 
@@ -437,7 +481,15 @@ enum kipc_opt {
 	KIPC_OPT_NODE,           /* get: NUMA node of the memory + 1; 0: not placed */
 	KIPC_OPT_PAGE_BYTES,     /* get: size of the pages behind the ring; 0: no ring */
 	KIPC_OPT_WAIT,           /* get, set: KIPC_WAIT_* */
-	KIPC_OPT_SPIN_NS         /* get, set: bound of an adaptive spin */
+	KIPC_OPT_SPIN_NS,        /* get, set: bound of an adaptive spin */
+
+	/* get, of a queue */
+	KIPC_OPT_SLOTS = 32,  /* messages of one priority that it holds */
+	KIPC_OPT_PRIORITIES,  /* how many priorities it has */
+	KIPC_OPT_PENDING,     /* messages that wait for a receiver, about */
+	KIPC_OPT_REDELIVERED, /* since it was made: messages whose receiver died, delivered again */
+	KIPC_OPT_DROPPED,     /* ... the same, dropped (held=drop) */
+	KIPC_OPT_ABANDONED    /* ... reservations whose sender died */
 };
 
 /* -EINVAL: unknown option or value; -EACCES: set of what can only be read. */

@@ -159,4 +159,7 @@ int kipc__hub_open(struct kipc_chan **out, const struct kipc__config *cfg,
 int kipc__hub_use(struct kipc_chan *c);
 void kipc__hub_close(struct kipc_chan *c, bool in_use);
 
+/* The kinds. */
+extern const struct kipc__hub_kind kipc__queue_kind; /* queue.c */
+
 #endif /* KIPC_TRANSPORT_HUB_CHAN_H */

@@ -7,6 +7,7 @@
 #include "../os/region.h"
 #include "../os/unix.h"
 #include "../os/wake.h"
+#include "hub_chan.h"
 #include "ring_base.h"
 #include "ring_layout.h"
 #include "shm_chan.h"
@@ -167,6 +168,8 @@ static int shm_pair(struct kipc_chan *out[2], const struct kipc__config *cfg)
 
 static int shm_open_named(struct kipc_chan **out, const struct kipc__config *cfg)
 {
+	if (cfg->flags & KIPC_QUEUE)
+		return kipc__hub_open(out, cfg, &kipc__queue_kind);
 	return kipc__shm_meet(out, cfg, shm_new);
 }
 
@@ -304,6 +307,7 @@ const struct kipc__transport kipc__transport_shm = {
 	        KIPC_CAP_POLL_FD | KIPC_CAP_DEATH_NOTICE | KIPC_CAP_HANDOVER | KIPC_CAP_NAMED |
 	        KIPC_CAP_NUMA,
 	.automatic = true,
+	.kinds = KIPC_QUEUE,
 	.probe = shm_probe,
 	.open = shm_open_named,
 	.pair = shm_pair,

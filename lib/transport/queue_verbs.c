@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: MIT
+#include <string.h>
+#include "queue_chan.h"
+
+/* ---- readiness -------------------------------------------------------------------------- */
+
+static int broken(struct kipc__queue_chan *c, int r)
+{
+	if (r == -EBADMSG)
+		c->fault = r;
+	return r;
+}
+
+/* Room for what last did not fit, or for a message of the lowest priority. */
+static int has_room(struct kipc__queue_chan *c)
+{
+	uint32_t prio;
+	int r = 1;
+
+	if (!c->wants)
+		return kipc__queue_room(&c->queue, 0, 1);
+	for (prio = 0; prio < c->queue.geom.classes && r == 1; prio++)
+		if (c->want[prio])
+			r = kipc__queue_room(&c->queue, prio, c->want[prio]);
+	return r;
+}
+
+int kipc__queue_chan_ready(struct kipc__hub *h, unsigned side)
+{
+	struct kipc__queue_chan *c = (struct kipc__queue_chan *)h;
+
+	int r = c->fault;
+
+	if (r == 0)
+		r = broken(c, side == KIPC_SIDE_SPACE ? has_room(c) : kipc__queue_ready(&c->queue));
+	/* After each look at who lives, look also for what the dead may have left behind. */
+	if (r == 0 && side == KIPC_SIDE_DATA && c->mended_at != h->looked_at) {
+		c->mended_at = h->looked_at;
+		r = kipc__queue_mend(&c->queue) ? kipc__queue_ready(&c->queue) : 0;
+	}
+	return r;
+}
+
+static inline bool armed(const struct kipc__queue_chan *c, unsigned side)
+{
+	return kipc__load_relaxed(&kipc__hub_bell(&c->hub, side)->armed) &
+	       KIPC_ARMED_FLAGS; /* (G) */
+}
+
+static void wake(struct kipc__queue_chan *c, unsigned side)
+{
+	bool crowd = side == KIPC_SIDE_SPACE &&
+	             (c->queue.geom.classes > 1 || kipc__queue_crowd(&c->queue));
+
+	c->hub.base.stats.wakes++;
+	kipc__hub_wake(&c->hub, side, crowd);
+}
+
+/* Others sleep on my side, and what I took was not all. */
+static inline void pass_on(struct kipc__queue_chan *c, unsigned side)
+{
+	if (__builtin_expect(!armed(c, side), 1))
+		return;
+	if ((side == KIPC_SIDE_DATA ? kipc__queue_more(&c->queue)
+	                            : kipc__queue_room(&c->queue, 0, 1)) > 0)
+		wake(c, side);
+}
+
+static inline void ring(struct kipc__queue_chan *c, unsigned side)
+{
+	if (__builtin_expect(armed(c, side), 0))
+		wake(c, side);
+}
+
+/* ---- waiting in the verbs --------------------------------------------------------------- */
+
+/* Others may take what was there when the wait ended, so one verb waits several times: until one
+ * deadline, which is 0 before the first time.
+ */
+static int wait_again(struct kipc__queue_chan *c, unsigned side, int64_t timeout, int64_t *deadline)
+{
+	int64_t left = timeout;
+
+	if (c->fault)
+		return c->fault;
+	if (timeout > 0 && *deadline == 0) {
+		*deadline = kipc__deadline(timeout);
+	} else if (timeout > 0 && *deadline != KIPC__NEVER) {
+		left = *deadline - kipc__now();
+		if (left <= 0)
+			return -ETIMEDOUT;
+	}
+	return kipc__hub_wait_for(&c->hub, side, left);
+}
+
+static int wait_for_room(struct kipc__queue_chan *c, const struct kipc_msg *m, unsigned n,
+                         int64_t timeout, int64_t *deadline)
+{
+	unsigned i;
+
+	memset(c->want, 0, sizeof(c->want));
+	for (i = 0; i < n; i++)
+		c->want[KIPC_PRIO_OF(m[i].flags)]++;
+	c->wants = true;
+	if (n > 1)
+		kipc__queue_crowd_set(&c->queue);
+	return wait_again(c, KIPC_SIDE_SPACE, timeout, deadline);
+}
+
+/* ---- sending ---------------------------------------------------------------------------- */
+
+static uint64_t bytes_of(const struct kipc_msg *m, int n)
+{
+	uint64_t bytes = 0;
+	int i;
+
+	for (i = 0; i < n; i++)
+		bytes += m[i].len;
+	return bytes;
+}
+
+static int sent(struct kipc__queue_chan *c, const struct kipc_msg *m, int n)
+{
+	c->wants = false;
+	c->hub.base.stats.sent_msgs += (unsigned)n;
+	c->hub.base.stats.sent_bytes += bytes_of(m, n);
+	ring(c, KIPC_SIDE_DATA);
+	pass_on(c, KIPC_SIDE_SPACE);
+	return n;
+}
+
+int kipc__queue_chan_reserve(struct kipc_chan *base, struct kipc_msg *m, unsigned n,
+                             int64_t timeout)
+{
+	struct kipc__queue_chan *c = kipc__queue_of(base);
+	int64_t deadline = 0;
+	int r;
+
+	while (!c->fault && (r = kipc__queue_reserve(&c->queue, m, n)) == 0) {
+		if (n > 1)
+			ring(c, KIPC_SIDE_DATA); /* a part of it may have stood before others */
+		r = wait_for_room(c, m, n, timeout, &deadline);
+		if (r < 0)
+			return r;
+	}
+	return c->fault ? c->fault : broken(c, r);
+}
+
+int kipc__queue_chan_commit(struct kipc_chan *base, const struct kipc_msg *m, unsigned n)
+{
+	struct kipc__queue_chan *c = kipc__queue_of(base);
+	int r = kipc__queue_commit(&c->queue, m, n);
+
+	return r < 0 ? broken(c, r) : sent(c, m, r);
+}
+
+int kipc__queue_chan_discard(struct kipc_chan *base)
+{
+	struct kipc__queue_chan *c = kipc__queue_of(base);
+	int r = kipc__queue_discard(&c->queue);
+
+	if (r > 0)
+		ring(c, KIPC_SIDE_DATA);
+	return r < 0 ? broken(c, r) : 0;
+}
+
+int kipc__queue_chan_send(struct kipc_chan *base, const struct kipc_msg *m, unsigned n,
+                          int64_t timeout)
+{
+	struct kipc__queue_chan *c = kipc__queue_of(base);
+	int64_t deadline = 0;
+	int r = 0;
+
+	while (!c->fault && (r = kipc__queue_send(&c->queue, m, n)) == 0) {
+		r = wait_for_room(c, m, 1, timeout, &deadline);
+		if (r < 0)
+			return r;
+	}
+	if (c->fault || r < 0)
+		return c->fault ? c->fault : broken(c, r);
+	return sent(c, m, r);
+}
+
+/* ---- receiving -------------------------------------------------------------------------- */
+
+int kipc__queue_chan_peek(struct kipc_chan *base, struct kipc_msg *m, unsigned n, int64_t timeout)
+{
+	struct kipc__queue_chan *c = kipc__queue_of(base);
+	int64_t deadline = 0;
+	int r = 0;
+
+	while (!c->fault && (r = kipc__queue_peek(&c->queue, m, n)) == 0) {
+		r = wait_again(c, KIPC_SIDE_DATA, timeout, &deadline);
+		if (r < 0)
+			return r;
+	}
+	if (c->fault || r < 0)
+		return c->fault ? c->fault : broken(c, r);
+	pass_on(c, KIPC_SIDE_DATA);
+	return r;
+}
+
+static void received(struct kipc__queue_chan *c, unsigned n, uint64_t bytes)
+{
+	c->hub.base.stats.recv_msgs += n;
+	c->hub.base.stats.recv_bytes += bytes;
+	ring(c, KIPC_SIDE_SPACE);
+}
+
+int kipc__queue_chan_release(struct kipc_chan *base, unsigned n)
+{
+	struct kipc__queue_chan *c = kipc__queue_of(base);
+	uint64_t bytes = 0;
+	unsigned i;
+	int r;
+
+	for (i = 0; i < n && i < c->queue.rx.nr; i++)
+		bytes += c->queue.rx.claims[i].len;
+	r = kipc__queue_release(&c->queue, n);
+	if (r <= 0)
+		return broken(c, r);
+	received(c, n, bytes);
+	return r;
+}
+
+int kipc__queue_chan_recv(struct kipc_chan *base, struct kipc_msg *m, unsigned n, int64_t timeout)
+{
+	struct kipc__queue_chan *c = kipc__queue_of(base);
+	int64_t deadline = 0;
+	int r = 0;
+
+	while (!c->fault && (r = kipc__queue_recv(&c->queue, m, n)) == 0) {
+		r = wait_again(c, KIPC_SIDE_DATA, timeout, &deadline);
+		if (r < 0)
+			return r;
+	}
+	if (c->fault || r < 0)
+		return c->fault ? c->fault : broken(c, r);
+	received(c, (unsigned)r, bytes_of(m, r));
+	pass_on(c, KIPC_SIDE_DATA);
+	return r;
+}
+
+/* Whoever is told that something is there need not take it: the next one is told, too. */
+int kipc__queue_chan_wait(struct kipc_chan *base, unsigned events, int64_t timeout)
+{
+	struct kipc__queue_chan *c = kipc__queue_of(base);
+	int r = kipc__hub_wait(base, events, timeout);
+
+	if (c->fault)
+		return c->fault;
+	if (r > 0 && (r & KIPC_IN))
+		pass_on(c, KIPC_SIDE_DATA);
+	if (r > 0 && (r & KIPC_OUT))
+		pass_on(c, KIPC_SIDE_SPACE);
+	return r;
+}
