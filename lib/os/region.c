@@ -177,7 +177,8 @@ int kipc__region_bell(int *fd, const char *name, const __u64 id[2], unsigned end
 
 	if (make && mkfifo(p.s, 0600) != 0 && errno != EEXIST)
 		return -errno;
-	*fd = open(p.s, (make ? O_RDWR : O_WRONLY) | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
+	/* Whoever rings has it open for reading too: a bell whose owner is gone is no SIGPIPE then. */
+	*fd = open(p.s, O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
 	if (*fd < 0)
 		return -errno;
 	if (fstat(*fd, &st) == 0 && S_ISFIFO(st.st_mode) && (!make || fchmod(*fd, mode) == 0))
