@@ -36,6 +36,7 @@ struct kipc__shm_chan {
 	bool latched[2];  /* kept readable without a letter */
 	int watch;        /* the peer's pidfd, readable when it is dead; -1: none yet */
 	bool watch_ticks; /* its pid cannot be seen from here: a timer that asks for a look */
+	uint32_t watched; /* the generation of the end that the watch is for */
 };
 
 /* shm_bell.c: the doorbell of pollers. */

@@ -50,16 +50,38 @@ static int ticker(void)
 	return fd;
 }
 
-/* Once the peer is there, watch its process. */
+static void unwatch(struct kipc__shm_chan *s)
+{
+	unsigned side;
+
+	/* Closing is not enough where a forked child has a copy. */
+	for (side = 0; side < 2; side++)
+		if (s->epoll[side] >= 0)
+			(void)epoll_ctl(s->epoll[side], EPOLL_CTL_DEL, s->watch, NULL);
+	kipc__fd_close(s->watch);
+	s->watch = -1;
+	s->watch_ticks = false;
+}
+
+/* Watch the process that has the peer's end: from the moment that it holds the lock, for it may die
+ * before it gets any further; another one once it was handed over.
+ */
 static void watch(struct kipc__shm_chan *s)
 {
 	unsigned peer = KIPC__RING_PEER(&s->ring);
+	const struct kipc_ring_end *end = &s->ring.status->ends[peer];
+	uint32_t generation = kipc__load_relaxed(&end->generation);
+	uint32_t state = kipc__load_acquire(&end->state);
 	pid_t pid;
 
-	if (s->watch >= 0 ||
-	    kipc__load_acquire(&s->ring.status->ends[peer].state) != KIPC_END_LIVE ||
-	    kipc__lockfile_held(s->file, peer, &pid) != 1 || pid == getpid())
+	if (s->watch >= 0 && state != KIPC_END_FREE && s->watched == generation)
 		return;
+	if (s->watch >= 0)
+		unwatch(s);
+	if (state == KIPC_END_DEAD || kipc__lockfile_held(s->file, peer, &pid) != 1 ||
+	    pid == getpid())
+		return;
+	s->watched = generation;
 	if (pid > 0)
 		s->watch = pidfd_of(s, peer, pid);
 	if (s->watch < 0) {
