@@ -119,14 +119,20 @@ int kipc__shm_begin(struct kipc__shm_chan *s)
 
 	/* Whoever polls, or sleeps, on a machine where membarrier is forbidden fences for itself. */
 	c->may_fence = kipc__fence_register();
+	kipc__store_relaxed(&end->generation, kipc__load_relaxed(&end->generation) + 1);
+	/* A poller learns whom to watch, by my lock, before I am somebody whose death it would miss.
+	 * Armed or not: somebody may have died here between disarming it and ringing.
+	 */
+	kipc__shm_bell_ring(s, KIPC_SIDE_DATA);
+	kipc__shm_bell_ring(s, KIPC_SIDE_SPACE);
+	/* Live before anything that only an owner says: who dies in between leaves a dead end, and not a
+	 * free one with a direction shut.
+	 */
+	kipc__store_release(&end->state, KIPC_END_LIVE);
 	r = kipc__ring_base_begin(c);
 	if (r < 0)
-		return r;
-	kipc__store_relaxed(&end->generation, kipc__load_relaxed(&end->generation) + 1);
-	kipc__store_release(&end->state, KIPC_END_LIVE);
-	kipc__shm_wake(c, KIPC_SIDE_DATA); /* a poller learns whom to watch */
-	kipc__shm_wake(c, KIPC_SIDE_SPACE);
-	return 0;
+		kipc__store_release(&end->state, KIPC_END_FREE);
+	return r;
 }
 
 static int put(int fd, const void *what, size_t len, uint64_t off)
