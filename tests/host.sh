@@ -39,7 +39,7 @@ run_program() {
 }
 
 summary=
-[ $# -gt 0 ] || set -- unit conformance abi uapi tools model
+[ $# -gt 0 ] || set -- unit conformance abi uapi tools model kill
 for name; do
 	case $name in
 	tools) run_program tools tools/test.sh ;;
@@ -49,6 +49,14 @@ for name; do
 			echo 'model: the same with sanitizers, so not run again'
 		else
 			run_program model tests/model/run.sh
+		fi
+		;;
+	kill)
+		# Single steps through what a sanitizer adds tell nothing about the library.
+		if [ "${SAN:-}" = 1 ]; then
+			echo 'kill: stepped through without sanitizers only'
+		else
+			run_program kill "$BUILD/tests/kill"
 		fi
 		;;
 	*) run_program "$name" "$BUILD/tests/$name" ;;

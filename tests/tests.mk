@@ -50,6 +50,21 @@ $(BUILD)/tests/vm-list: tests/tests.mk
 		'tools env BUILD=$(BUILD) tools/test.sh kmod' \
 		>$@
 
+# A process is killed at every instruction, or at one in each stride of them.
+#
+#   make test-kill            a point in each stride; a minute or two
+#   make test-kill ALL=1      every instruction of every scene; hours
+TESTS_KILL_OBJ := $(patsubst tests/%.c,$(TESTS_OBJDIR)/%.o,$(wildcard tests/kill/*.c))
+
+$(BUILD)/tests/kill: $(TESTS_KILL_OBJ) $(LIB_A)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIB_LIBS)
+
+.PHONY: test-kill
+test-kill: $(BUILD)/tests/kill
+	$(Q)$< $(if $(ALL),--all)
+
+tests: $(BUILD)/tests/kill
+
 VM_TESTS += $(BUILD)/tests/uapi $(BUILD)/tests/conformance $(TESTS_ROUNDTRIP) $(BUILD)/tests/vm-list
 
 $(BUILD)/tests/model/checker.o: tests/model/checker.cc tests/model/checker.h
@@ -62,4 +77,4 @@ test-model: $(TESTS_CHECKER)
 test-host: lib tests tools
 	$(Q)BUILD=$(BUILD) CC='$(CC)' CXX='$(CXX)' MAKE='$(MAKE)' SAN=$(SAN) tests/host.sh
 
--include $(sort $(TESTS_ALL_OBJ:.o=.d))
+-include $(sort $(TESTS_ALL_OBJ:.o=.d) $(TESTS_KILL_OBJ:.o=.d))

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kill.h - a process is killed at every instruction of a call; what does its peer see?
+ *
+ * For each scene, flavour and k: a survivor and a victim have a channel. The victim is single-stepped
+ * through the k first instructions of the scene's act, system calls included, and gets SIGKILL. The
+ * survivor, which slept, polled or was busy elsewhere meanwhile, must then receive exactly what was
+ * committed, learn that the peer is gone, and leave nothing behind; a newcomer must be able to use
+ * the name at once.
+ *
+ *   main.c      which k, which mood; counts
+ *   stage.c     one k: starts the players, steps, kills, asks everybody
+ *   step.c      ptrace
+ *   victim.c    the scenes
+ *   survivor.c  what it must see
+ *   newcomer.c  the name afterwards, and what is left in /dev/shm
+ *   letter.c    numbered messages whose every byte is known
+ */
+#ifndef KILL_H
+#define KILL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <unistd.h>
+#include <kipc.h>
+
+/* In a player, a forked process: say so and end it; the runner sees the status. */
+#define must(cond)                                                                            \
+	do {                                                                                  \
+		if (!(cond)) {                                                                \
+			fprintf(stderr, "%s:%d: must hold: %s\n", __FILE__, __LINE__, #cond); \
+			_exit(1);                                                             \
+		}                                                                             \
+	} while (0)
+
+#define must_eq(got, want)                                                                         \
+	do {                                                                                       \
+		long long g_ = (got), w_ = (want);                                                 \
+		if (g_ != w_) {                                                                    \
+			fprintf(stderr, "%s:%d: %s is %lld, not %lld\n", __FILE__, __LINE__, #got, \
+			        g_, w_);                                                           \
+			_exit(1);                                                                  \
+		}                                                                                  \
+	} while (0)
+
+/* Memory that all players and the runner share. */
+struct ledger {
+	uint32_t sent;   /* messages that the victim's calls have committed when they returned */
+	uint32_t trying; /* messages that the present call commits: all or none of them */
+	uint32_t got;    /* messages of the victim that the survivor received */
+	uint32_t joined; /* a newcomer took the place that the victim had not taken yet */
+};
+
+/* What the survivor does while the victim is killed. */
+enum mood { AWAY, ASLEEP, POLLING, MOODS };
+
+struct flavour {
+	const char *name;
+	bool named;
+	const char *options; /* of the URI */
+};
+
+struct stage {
+	const struct scene *scene;
+	const struct flavour *flavour;
+	const char *scheme;
+	struct ledger *ledger;
+	char name[48];
+	char uri[128];
+	enum mood mood;
+	struct kipc_chan *end[2]; /* anonymous: the victim's and the survivor's, fresh */
+	int said[2];              /* survivor to runner */
+	int told[2];              /* runner to survivor */
+	unsigned patience;        /* seconds that a player may take: only a hang takes as long */
+	pid_t survivor;
+};
+
+/* What a victim does. prepare() comes before the first of the k instructions. */
+struct victim;
+struct scene {
+	const char *name;
+	void (*prepare)(struct victim *v); /* or NULL */
+	void (*act)(struct victim *v);
+	unsigned flags;   /* KIPC_SEND, KIPC_RECV of the victim's end, or 0 */
+	bool fresh;       /* the act contains the first use of the victim's end */
+	bool creates;     /* named only: the act creates the name, the survivor comes after it */
+	bool full;        /* the survivor fills its ring and wants to go on */
+	bool away;        /* the survivor may not take anything before the end */
+	bool asleep;      /* the victim is not stepped but killed in its sleep */
+	bool gives;       /* the act hands the end over */
+	unsigned commits; /* messages that the act commits when it gets to its end */
+};
+
+extern const struct scene scenes[];
+extern const unsigned nr_scenes;
+
+/* ---- players: forked processes that do not return ----------------------------------------- */
+
+void victim_main(struct stage *s) __attribute__((noreturn));
+void survivor_main(struct stage *s) __attribute__((noreturn));
+void newcomer_main(struct stage *s) __attribute__((noreturn));
+
+/* Between survivor and runner. */
+void say(struct stage *s);
+void hear(struct stage *s);
+
+/* ---- letters ---------------------------------------------------------------------------- */
+
+#define LETTER_MAX 704
+
+enum author { VICTIM = 1, SURVIVOR, NEWCOMER };
+
+struct letter {
+	size_t len;
+	uint8_t body[LETTER_MAX];
+};
+
+/* The letter with this number: its length and every byte follow from author and number. */
+void letter_write(struct letter *l, enum author author, uint32_t number);
+bool letter_is(const void *body, size_t len, enum author author, uint32_t number);
+enum author letter_author(const void *body, size_t len);
+
+/* ---- the runner ------------------------------------------------------------------------- */
+
+#define TO_THE_END UINT64_MAX
+
+struct outcome {
+	bool passed;
+	bool whole;     /* the act came to its end before the kill */
+	uint64_t steps; /* instructions that were executed */
+};
+
+/* Play the scene once and kill the victim after so many instructions. */
+void stage_play(struct stage *s, uint64_t steps, struct outcome *o);
+
+/* Let a fresh victim come to the begin of its act. false: it ended instead. */
+bool step_to_act(pid_t victim);
+
+/* Up to *steps instructions; *steps becomes how many there were, *whole whether the act is over. */
+bool step_through(pid_t victim, uint64_t *steps, bool *whole);
+
+/* Let it run until it sleeps. */
+bool step_into_sleep(pid_t victim);
+void step_kill(pid_t victim);
+
+/* Wait until a process that was not stopped sleeps. */
+void await_sleep(pid_t pid);
+
+/* The victim's side of that. */
+void mark_begin(void);
+void mark_end(void);
+
+/* The files that this name has left in /dev/shm; says which. */
+unsigned leftovers(const char *name);
+
+#endif /* KILL_H */

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: MIT
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include "kill.h"
+
+/*
+ *	kill [--all] [--at K] [--points N] [--only SCENE] [SCHEME...]      (default: shm)
+ *
+ *	--all      every instruction, not one in each stride
+ *	--points   so many of them per scene and flavour (12)
+ *	--at       this one only
+ *	--only     scenes whose name begins so
+ *
+ * KIPC_TEST_DEADLINE   seconds that one player may take: only a hang takes as long (120)
+ */
+
+/* Of a long act fewer points are tried: each of them is reached step by step. */
+#define LONG 4000
+
+/* Fences stay where both block; where both spin first, each leaves its own to the other one. */
+static const struct flavour flavours[] = {
+	{ .name = "anonymous", .named = false, .options = "size=4K&wait=block" },
+	{ .name = "anonymous", .named = false, .options = "size=4K&spin=1000" },
+	{ .name = "named", .named = true, .options = "size=4K&wait=block" },
+	{ .name = "named", .named = true, .options = "size=4K&spin=1000" },
+};
+
+#define NR_FLAVOURS (sizeof(flavours) / sizeof(flavours[0]))
+
+static const char *const moods[] = { "away", "asleep", "polling" };
+
+static struct {
+	bool all;
+	uint64_t points;
+	uint64_t at;
+	const char *only;
+} wanted = { .points = 12, .at = TO_THE_END };
+
+/* Of a scene. */
+struct tally {
+	unsigned plays;
+	unsigned failed;
+	uint32_t fewest, most; /* letters that arrived */
+};
+
+static unsigned passed, failed;
+
+static uint64_t play(struct stage *s, uint64_t steps, enum mood mood, struct tally *t)
+{
+	struct outcome o = { 0 };
+
+	s->mood = s->scene->away ? AWAY : mood;
+	stage_play(s, steps, &o);
+	t->plays++;
+	if (!o.passed) {
+		t->failed++;
+		fprintf(stderr, "kill: %s: %s: killed after %llu instructions, survivor %s\n",
+		        s->uri, s->scene->name, (unsigned long long)o.steps, moods[s->mood]);
+		return o.steps;
+	}
+	t->fewest = s->ledger->got < t->fewest ? s->ledger->got : t->fewest;
+	t->most = s->ledger->got > t->most ? s->ledger->got : t->most;
+	return o.steps;
+}
+
+static uint64_t stride_of(uint64_t length)
+{
+	uint64_t points = wanted.points;
+
+	if (wanted.all)
+		return 1;
+	if (length > LONG)
+		points = points * LONG / length + 3;
+	return length > points ? length / points : 1;
+}
+
+/* Once to the end, to know the length of the act; then a point in each stride, the moods in turn. */
+static void play_points(struct stage *s, struct tally *t)
+{
+	uint64_t length = 0, stride, k;
+	unsigned turn;
+
+	for (turn = 0; turn < MOODS; turn++)
+		length = play(s, wanted.at, turn, t);
+	if (wanted.at != TO_THE_END || t->failed)
+		return;
+	if (s->scene->asleep)
+		length = 0; /* there is one point: in its sleep */
+	stride = stride_of(length);
+	for (k = 0; k < length && t->failed < 3; k += stride)
+		play(s, k, turn++ % MOODS, t);
+	printf("%-44s %-24s %6llu instructions, %5u deaths\n", s->uri, s->scene->name,
+	       (unsigned long long)length, t->plays);
+}
+
+/* The points must have been on both sides of the commits. */
+static bool saw_both(const struct stage *s, const struct tally *t)
+{
+	if (wanted.at != TO_THE_END || t->most - t->fewest == s->scene->commits)
+		return true;
+	fprintf(stderr, "kill: %s: %s: from %u to %u letters arrived, but the act commits %u\n",
+	        s->uri, s->scene->name, t->fewest, t->most, s->scene->commits);
+	return false;
+}
+
+static void run_scene(struct stage *s, const char *scheme, unsigned number)
+{
+	struct tally t = { .fewest = UINT32_MAX };
+
+	s->scheme = scheme;
+	snprintf(s->name, sizeof(s->name), "kill-%d-%u", (int)getpid(), number);
+	snprintf(s->uri, sizeof(s->uri), "%s://%s?%s", scheme, s->flavour->named ? s->name : "",
+	         s->flavour->options);
+	play_points(s, &t);
+	if (t.failed == 0 && saw_both(s, &t))
+		passed++;
+	else
+		failed++;
+	fflush(stdout);
+}
+
+/* A scene in two flavours, or in all: the fences of the first, the spinning of the second. */
+static void run_scheme(struct stage *s, const char *scheme)
+{
+	unsigned i, j;
+
+	for (i = 0; i < NR_FLAVOURS; i++)
+		for (j = 0; j < nr_scenes; j++) {
+			s->flavour = &flavours[i];
+			s->scene = &scenes[j];
+			if ((s->scene->creates && !s->flavour->named) ||
+			    (!wanted.all && (i + j) % 2) ||
+			    strncmp(wanted.only, s->scene->name, strlen(wanted.only)) != 0)
+				continue;
+			run_scene(s, scheme, i * nr_scenes + j);
+		}
+}
+
+/* Options come first; the index of the first scheme, or -1. */
+static int options(int argc, char **argv)
+{
+	int i;
+
+	wanted.only = "";
+	for (i = 1; i < argc && argv[i][0] == '-'; i++) {
+		if (strcmp(argv[i], "--all") == 0)
+			wanted.all = true;
+		else if (strcmp(argv[i], "--at") == 0 && i + 1 < argc)
+			wanted.at = strtoull(argv[++i], NULL, 0);
+		else if (strcmp(argv[i], "--points") == 0 && i + 1 < argc)
+			wanted.points = strtoull(argv[++i], NULL, 0);
+		else if (strcmp(argv[i], "--only") == 0 && i + 1 < argc)
+			wanted.only = argv[++i];
+		else
+			return -1;
+	}
+	return i;
+}
+
+int main(int argc, char **argv)
+{
+	const char *deadline = getenv("KIPC_TEST_DEADLINE");
+	struct stage s = { .patience = deadline ? (unsigned)atoi(deadline) : 120 };
+	int i = options(argc, argv);
+
+	if (i < 0 || !wanted.points) {
+		fprintf(stderr, "kipc: kill: unknown option, or a number is missing\n");
+		return 2;
+	}
+	s.ledger = mmap(NULL, sizeof(*s.ledger), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+	                -1, 0);
+	if (s.ledger == MAP_FAILED) {
+		perror("kipc: kill: mmap");
+		return 1;
+	}
+	signal(SIGPIPE, SIG_IGN);
+	if (i == argc)
+		run_scheme(&s, "shm");
+	for (; i < argc; i++)
+		run_scheme(&s, argv[i]);
+	printf("kill: %u passed, %u failed, 0 skipped\n", passed, failed);
+	return failed != 0;
+}
