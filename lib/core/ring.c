@@ -40,9 +40,9 @@ int kipc__ring_rx_init(struct kipc__ring_rx *rx, const struct kipc_ring_geom *g,
 		.cons_word = cons_word,
 		.bytes = g->bytes,
 		.align = g->align,
-		.easy = kipc_ring_max_len(g->bytes, g->align) - KIPC_RING_LINE,
 		.cons = kipc__load_relaxed(cons_word),
 	};
+	kipc__ring_part_set(rx, 0);
 	return rx->cons % KIPC_REC_BYTES == 0 ? 0 : -EBADMSG;
 }
 
@@ -249,7 +249,7 @@ int kipc__ring_peek(struct kipc__ring_rx *rx, struct kipc_msg *m, unsigned n)
 		rx->end[i] = after;
 	}
 	rx->peeked = i;
-	return (int)i;
+	return kipc__unlikely(rx->part) ? kipc__ring_peek_rest(rx, m, (int)i) : (int)i;
 }
 
 int kipc__ring_release(struct kipc__ring_rx *rx, unsigned n)
@@ -264,6 +264,8 @@ int kipc__ring_release(struct kipc__ring_rx *rx, unsigned n)
 	left = rx->peeked - n;
 	sum = rx->sum[n - 1];
 	kipc__ring_give_back(rx, rx->end[n - 1]);
+	if (kipc__unlikely(rx->part))
+		kipc__ring_part_set(rx, 0);
 	rx->peeked = left;
 	for (i = 0; i < left; i++) {
 		rx->end[i] = rx->end[i + n];
@@ -280,6 +282,8 @@ int kipc__ring_recv(struct kipc__ring_rx *rx, struct kipc_msg *m, unsigned n)
 	unsigned i;
 	int r = 0;
 
+	if (kipc__unlikely(rx->part))
+		return kipc__ring_recv_rest(rx, m);
 	for (i = 0; i < n; i++) {
 		r = kipc__ring_next(rx, &pos, &header, &after);
 		if (r > 0 && kipc__unlikely(kipc__ring_header_len(header) > m[i].len))

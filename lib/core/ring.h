@@ -57,6 +57,7 @@ struct kipc__ring_rx {
 	uint64_t bytes;
 	uint64_t align;
 	uint64_t easy;                /* a record of up to this length fits wherever it starts */
+	uint64_t part;                /* bytes of the oldest message that were read already */
 	uint64_t cons;                /* the truth about my position */
 	unsigned peeked;              /* messages looked at and not released */
 	uint64_t end[KIPC_BATCH_MAX]; /* where each of them ends */
@@ -91,6 +92,17 @@ int kipc__ring_release(struct kipc__ring_rx *rx, unsigned n);
 /* Copy as many of n messages in as fit; copy up to n out. */
 int kipc__ring_send(struct kipc__ring_tx *tx, const struct kipc_msg *m, unsigned n);
 int kipc__ring_recv(struct kipc__ring_rx *rx, struct kipc_msg *m, unsigned n);
+
+/* Copy up to cap bytes out, across the borders of messages, but no further message once enough bytes are
+ * there; how many. What is left of the last one comes first with whatever is called next; empty
+ * messages are skipped. *ended is raised by the messages that are over.
+ */
+int64_t kipc__ring_read(struct kipc__ring_rx *rx, void *buf, uint64_t cap, uint64_t enough,
+                        uint64_t *ended);
+
+/* The other verbs where the oldest message was read in part: what is left of it is a message. */
+int kipc__ring_peek_rest(struct kipc__ring_rx *rx, struct kipc_msg *m, int n);
+int kipc__ring_recv_rest(struct kipc__ring_rx *rx, struct kipc_msg *m);
 
 /* ---- the questions ---------------------------------------------------------------------- */
 
@@ -277,6 +289,15 @@ static inline int kipc__ring_next(const struct kipc__ring_rx *rx, uint64_t *pos,
 			return -EBADMSG;
 	} while (kipc__unlikely(*header & KIPC_REC_DISCARD));
 	return 1;
+}
+
+/* A record of up to this length fits wherever it starts; none while one is read in part, so that the
+ * short way out needs no question of its own.
+ */
+static inline void kipc__ring_part_set(struct kipc__ring_rx *rx, uint64_t part)
+{
+	rx->part = part;
+	rx->easy = part ? 0 : kipc_ring_max_len(rx->bytes, rx->align) - KIPC_RING_LINE;
 }
 
 static inline uint64_t kipc__ring_header_len(uint64_t header)
