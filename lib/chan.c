@@ -368,6 +368,30 @@ ssize_t kipc_recv(struct kipc_chan *c, void *buf, size_t cap, int64_t timeout)
 	return c->ops->recv_one(c, buf, cap, timeout);
 }
 
+/* ---- bytes ------------------------------------------------------------------------------ */
+
+ssize_t kipc_write(struct kipc_chan *c, const void *buf, size_t len, int64_t timeout)
+{
+	int r = ready(c, KIPC_OUT);
+
+	if (unlikely(r < 0))
+		return r;
+	if (unlikely(!buf || !len))
+		return len ? -EINVAL : 0;
+	return c->ops->write(c, buf, len, timeout);
+}
+
+ssize_t kipc_read(struct kipc_chan *c, void *buf, size_t cap, int64_t timeout)
+{
+	int r = ready(c, KIPC_IN);
+
+	if (unlikely(r < 0))
+		return r;
+	if (unlikely(!buf || !cap))
+		return cap ? -EINVAL : 0;
+	return c->ops->read(c, buf, cap, timeout);
+}
+
 /* ---- waiting ---------------------------------------------------------------------------- */
 
 int kipc_wait(struct kipc_chan *c, unsigned events, int64_t timeout)

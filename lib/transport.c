@@ -63,3 +63,21 @@ int kipc__no_fd(struct kipc_chan *c, unsigned dir)
 	(void)dir;
 	return -EOPNOTSUPP;
 }
+
+ssize_t kipc__no_write(struct kipc_chan *c, const void *buf, size_t len, int64_t timeout)
+{
+	(void)c;
+	(void)buf;
+	(void)len;
+	(void)timeout;
+	return -EOPNOTSUPP;
+}
+
+ssize_t kipc__no_read(struct kipc_chan *c, void *buf, size_t cap, int64_t timeout)
+{
+	(void)c;
+	(void)buf;
+	(void)cap;
+	(void)timeout;
+	return -EOPNOTSUPP;
+}

@@ -133,6 +133,12 @@ struct kipc__transport {
 	int (*send_one)(struct kipc_chan *c, const void *data, size_t len, int64_t timeout);
 	ssize_t (*recv_one)(struct kipc_chan *c, void *buf, size_t cap, int64_t timeout);
 
+	/* A stream of bytes: how many went or came, 1 at least; len and cap are not 0. A message that
+	 * was read in part is what the next verb of the receiving half gets the rest of.
+	 */
+	ssize_t (*write)(struct kipc_chan *c, const void *buf, size_t len, int64_t timeout);
+	ssize_t (*read)(struct kipc_chan *c, void *buf, size_t cap, int64_t timeout);
+
 	int (*wait)(struct kipc_chan *c, unsigned events, int64_t timeout);
 	int (*fd)(struct kipc_chan *c, unsigned dir);
 	int (*shutdown)(struct kipc_chan *c, unsigned dirs);
@@ -167,6 +173,8 @@ int kipc__no_pair(struct kipc_chan *out[2], const struct kipc__config *cfg);
 int kipc__no_from_fd(struct kipc_chan **out, int fd, const struct kipc__config *cfg);
 int kipc__no_handover(struct kipc_chan *c);
 int kipc__no_fd(struct kipc_chan *c, unsigned dir);
+ssize_t kipc__no_write(struct kipc_chan *c, const void *buf, size_t len, int64_t timeout);
+ssize_t kipc__no_read(struct kipc_chan *c, void *buf, size_t cap, int64_t timeout);
 
 /* What the current open of this thread has to say (why.c); printf-like; one line, no full stop. */
 void kipc__why_clear(void);

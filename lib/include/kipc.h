@@ -142,7 +142,8 @@ KIPC_API int kipc_chan_from_fd(struct kipc_chan **out, int fd, unsigned flags,
  * Give this end away: returns a close-on-exec descriptor for kipc_chan_from_fd() in another process,
  * and frees the handle. What was committed stays; what was peeked and not released is delivered
  * again; a pending reservation is dropped. On failure the handle is unchanged.
- * -EOPNOTSUPP: without KIPC_CAP_HANDOVER.
+ * -EOPNOTSUPP: without KIPC_CAP_HANDOVER; -EBUSY: a message was read in part by kipc_read(): take the
+ * rest of it first.
  */
 KIPC_API int kipc_chan_handover(struct kipc_chan *c);
 
@@ -221,6 +222,24 @@ KIPC_API int kipc_send_n(struct kipc_chan *c, const struct kipc_msg *m, unsigned
  * a later one that does not fit ends the batch.
  */
 KIPC_API int kipc_recv_n(struct kipc_chan *c, struct kipc_msg *m, unsigned n, int64_t timeout);
+
+/* ---- a stream of bytes: a pipe over the same channel, beside messages or instead --------- */
+
+/* Copy len bytes in, as messages of whatever length suits. Blocks until all have gone; returns how many:
+ * fewer only where the timeout passed, a signal handler ran or the peer left on the way, and an error
+ * only when none went. Timeout 0: what there is room for, in pieces of up to a quarter of
+ * KIPC_OPT_MAX_MSG. -EAGAIN, -ETIMEDOUT, -EINTR, -EPIPE, -EBADMSG; -EBUSY: something is reserved;
+ * -EOPNOTSUPP: no KIPC_PAIR.
+ */
+KIPC_API ssize_t kipc_write(struct kipc_chan *c, const void *buf, size_t len, int64_t timeout);
+
+/* Copy up to cap bytes out across the borders of messages, as many as are there; blocks until one is.
+ * Empty messages are skipped; 0 only for cap 0: at the end, where a pipe gives 0, this gives -EPIPE.
+ * The rest of a message read in part is, as a message, what kipc_recv(), kipc_recv_n() or kipc_peek()
+ * would get next; what had been peeked and not released is peeked no longer. -EAGAIN, -ETIMEDOUT,
+ * -EINTR, -EPIPE, -EBADMSG; -EOPNOTSUPP: no KIPC_PAIR.
+ */
+KIPC_API ssize_t kipc_read(struct kipc_chan *c, void *buf, size_t cap, int64_t timeout);
 
 /* ---- many senders, many receivers (KIPC_QUEUE) ------------------------------------------ */
 

@@ -84,7 +84,8 @@ struct kipc__dgram_slot {
 	void *buf;
 	size_t cap;
 	size_t len;
-	bool held; /* the back end does not have it any more */
+	size_t off; /* bytes of it that were read; only of the oldest */
+	bool held;  /* the back end does not have it any more */
 };
 
 struct kipc__dgram_in {
@@ -138,6 +139,9 @@ int kipc__dgram_pause(struct kipc__dgram *d, unsigned events, struct kipc__dgram
 /* Is there a message? 1, or a negative errno. */
 int kipc__dgram_ready(struct kipc__dgram *d);
 
+/* Is there something that only this end has: a held message, or what is left of one read in part? */
+bool kipc__dgram_keeps(const struct kipc__dgram *d);
+
 /* Free what the receiving half has. */
 void kipc__dgram_in_free(struct kipc__dgram *d);
 
@@ -150,6 +154,7 @@ int kipc__dgram_base_release(struct kipc_chan *c, unsigned n);
 int kipc__dgram_base_send(struct kipc_chan *c, const struct kipc_msg *m, unsigned n,
                           int64_t timeout);
 int kipc__dgram_base_recv(struct kipc_chan *c, struct kipc_msg *m, unsigned n, int64_t timeout);
+ssize_t kipc__dgram_base_read(struct kipc_chan *c, void *buf, size_t cap, int64_t timeout);
 int kipc__dgram_base_wait(struct kipc_chan *c, unsigned events, int64_t timeout);
 int kipc__dgram_base_get(const struct kipc_chan *c, enum kipc_opt opt, uint64_t *value);
 

@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <kipc_ring.h>
 #include "../core/atomic.h"
+#include "../os/sys.h"
 #include "dgram_base.h"
 
 /* Packets that one call takes straight into the user's buffers: each needs its own spill area. */
@@ -87,6 +88,21 @@ static int slot_fit(struct kipc__dgram_slot *s, size_t need)
 	return s->buf ? 0 : -ENOMEM;
 }
 
+static uint8_t *slot_rest(const struct kipc__dgram_slot *s)
+{
+	return (uint8_t *)s->buf + s->off;
+}
+
+static size_t slot_left(const struct kipc__dgram_slot *s)
+{
+	return s->len - s->off;
+}
+
+bool kipc__dgram_keeps(const struct kipc__dgram *d)
+{
+	return d->in.held || (d->in.n && d->in.slot[d->in.first].off);
+}
+
 /* The k oldest are done with. */
 static void forget(struct kipc__dgram *d, unsigned k)
 {
@@ -101,6 +117,7 @@ static void forget(struct kipc__dgram *d, unsigned k)
 		else
 			inside++;
 		s->held = false;
+		s->off = 0;
 		if (s->cap > SLOT_KEEP && s != in->slot) {
 			free(s->buf);
 			s->buf = NULL;
@@ -247,8 +264,8 @@ int kipc__dgram_base_peek(struct kipc_chan *c, struct kipc_msg *m, unsigned n, i
 	if (r < 0)
 		return r;
 	for (i = 0; i < n && i < d->in.n; i++)
-		m[i] = (struct kipc_msg){ .data = slot_at(&d->in, i)->buf,
-			                  .len = slot_at(&d->in, i)->len };
+		m[i] = (struct kipc_msg){ .data = slot_rest(slot_at(&d->in, i)),
+			                  .len = slot_left(slot_at(&d->in, i)) };
 	if (d->in.peeked < i)
 		d->in.peeked = i;
 	return (int)i;
@@ -262,7 +279,7 @@ int kipc__dgram_base_release(struct kipc_chan *c, unsigned n)
 	if (n > d->in.peeked)
 		return -EINVAL;
 	for (i = 0; i < n; i++)
-		received(d, slot_at(&d->in, i)->len);
+		received(d, slot_left(slot_at(&d->in, i)));
 	if (n)
 		forget(d, n);
 	return (int)n;
@@ -278,12 +295,12 @@ static int copy_out(struct kipc__dgram *d, struct kipc_msg *m, unsigned n)
 	for (i = 0; i < n && i < d->in.n; i++) {
 		struct kipc__dgram_slot *s = slot_at(&d->in, i);
 
-		if (s->len > m[i].len)
+		if (slot_left(s) > m[i].len)
 			break;
-		if (s->len)
-			memcpy(m[i].data, s->buf, s->len);
-		m[i].len = s->len;
-		received(d, s->len);
+		m[i].len = slot_left(s);
+		if (m[i].len)
+			memcpy(m[i].data, slot_rest(s), m[i].len);
+		received(d, m[i].len);
 	}
 	if (i == 0)
 		return -EMSGSIZE;
@@ -387,4 +404,67 @@ int kipc__dgram_base_recv(struct kipc_chan *c, struct kipc_msg *m, unsigned n, i
 		}
 	}
 	return got ? (int)got : r;
+}
+
+/* ---- a stream of bytes ------------------------------------------------------------------ */
+
+/* Empty messages that a call without a timeout skips. */
+#define EMPTY_MAX KIPC_BATCH_MAX
+
+/* From the oldest slot, whether or not that is all of it. */
+static size_t read_slot(struct kipc__dgram *d, uint8_t *buf, size_t cap)
+{
+	struct kipc__dgram_slot *s = slot_at(&d->in, 0);
+	size_t left = slot_left(s), n = left < cap ? left : cap;
+
+	if (n)
+		memcpy(buf, slot_rest(s), n);
+	if (n == left) {
+		received(d, n);
+		forget(d, 1);
+	} else {
+		s->off += n;
+		d->base.stats.recv_bytes += n;
+	}
+	d->in.peeked = 0;
+	return n;
+}
+
+/* Empty messages give nothing to read, and must not make the wait for bytes longer. */
+static int skip_empty(struct kipc__dgram_pause *w, unsigned n)
+{
+	if (n < EMPTY_MAX || w->timeout < 0)
+		return 0;
+	if (w->timeout == 0)
+		return -EAGAIN;
+	if (n == EMPTY_MAX && !w->begun)
+		w->deadline = kipc__deadline(w->timeout);
+	return kipc__now() < w->deadline ? 0 : -ETIMEDOUT;
+}
+
+ssize_t kipc__dgram_base_read(struct kipc_chan *c, void *buf, size_t cap, int64_t timeout)
+{
+	struct kipc__dgram *d = dgram_of(c);
+	struct kipc__dgram_pause w = { .timeout = timeout };
+	struct kipc_msg m;
+	size_t got = 0;
+	unsigned empty = 0;
+	int r = kipc__load_relaxed(&d->fault);
+
+	while (r == 0 && got < cap) {
+		if (d->in.n) {
+			got += read_slot(d, (uint8_t *)buf + got, cap - got);
+			r = d->fault;
+			continue;
+		}
+		m = (struct kipc_msg){ .data = (uint8_t *)buf + got, .len = cap - got };
+		r = take(d, &m, 1, w.sleep && got == 0);
+		if (r > 0) {
+			got += m.len;
+			r = m.len || got ? 0 : skip_empty(&w, ++empty);
+		} else if (r == -EAGAIN && got == 0) {
+			r = kipc__dgram_pause(d, KIPC_IN, &w, true);
+		}
+	}
+	return got ? (ssize_t)got : r;
 }

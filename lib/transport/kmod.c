@@ -7,6 +7,7 @@
 #include "../os/map.h"
 #include "../os/region.h"
 #include "../os/sys.h"
+#include "byte_stream.h"
 #include "kmod_dev.h"
 #include "ring_base.h"
 #include "ring_layout.h"
@@ -140,7 +141,7 @@ static int kmod_handover(struct kipc_chan *c)
 {
 	struct kmod_chan *k = kmod_of((struct kipc__ring_chan *)c);
 	int fd = k->fd;
-	int r = kipc__kmod_call(fd, KIPC_IOC_HANDOVER, NULL);
+	int r = k->ring.rx.part ? -EBUSY : kipc__kmod_call(fd, KIPC_IOC_HANDOVER, NULL);
 
 	if (r < 0)
 		return r;
@@ -453,6 +454,8 @@ const struct kipc__transport kipc__transport_kmod = {
 	.turn = kipc__ring_base_turn,
 	.send_one = kipc__ring_base_send_one,
 	.recv_one = kipc__ring_base_recv_one,
+	.write = kipc__byte_stream_write,
+	.read = kipc__ring_base_read,
 	.wait = kipc__ring_base_wait,
 	.fd = kipc__ring_base_fd,
 	.shutdown = kipc__ring_base_shutdown,

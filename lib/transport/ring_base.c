@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "../os/sys.h"
 #include "../os/wake.h"
 #include "ring_base.h"
 #include "ring_wait.h"
@@ -325,6 +326,68 @@ ssize_t kipc__ring_base_recv_one(struct kipc_chan *base, void *buf, size_t cap, 
 	c->base.stats.recv_bytes += (size_t)len;
 	rx_done(c);
 	return len;
+}
+
+/* ---- a stream of bytes ------------------------------------------------------------------ */
+
+/* Room is given back whenever this much was read, so that the writer goes on meanwhile. */
+#define READ_STEP 16384
+
+static int64_t read_step(struct kipc__ring_chan *c, void *buf, size_t cap, size_t step)
+{
+	uint64_t cons = c->rx.cons;
+	int64_t n = kipc__ring_read(&c->rx, buf, cap, step, &c->base.stats.recv_msgs);
+
+	if (c->rx.cons != cons)
+		rx_done(c);
+	if (n > 0)
+		c->base.stats.recv_bytes += (uint64_t)n;
+	return n;
+}
+
+/* As many steps as there is something to read. */
+static int64_t read_steps(struct kipc__ring_chan *c, uint8_t *buf, size_t cap)
+{
+	size_t step = c->rx.bytes / 4 < READ_STEP ? c->rx.bytes / 4 : READ_STEP;
+	size_t got = 0;
+	int64_t n;
+
+	do {
+		n = read_step(c, buf + got, cap - got, step);
+		got += n > 0 ? (size_t)n : 0;
+	} while (n >= (int64_t)step && got < cap);
+	return got ? (int64_t)got : n;
+}
+
+/* Empty messages end a wait and give nothing to read: they must not make it longer. */
+static int await_bytes(struct kipc__ring_chan *c, int64_t timeout, int64_t *deadline)
+{
+	int64_t left = timeout;
+
+	if (*deadline && timeout >= 0) {
+		left = timeout ? *deadline - kipc__now() : 0;
+		if (left <= 0)
+			return timeout ? -ETIMEDOUT : -EAGAIN;
+	} else {
+		*deadline = timeout > 0 ? kipc__deadline(timeout) : KIPC__NEVER;
+	}
+	return watch_briefly(c, left) ? 0 : kipc__ring_wait_for(c, KIPC_SIDE_DATA, left);
+}
+
+ssize_t kipc__ring_base_read(struct kipc_chan *base, void *buf, size_t cap, int64_t timeout)
+{
+	struct kipc__ring_chan *c = ring_of(base);
+	int64_t deadline = 0, n;
+	int r;
+
+	if (kipc__unlikely(c->fault))
+		return c->fault;
+	while ((n = read_steps(c, buf, cap)) == 0) {
+		r = await_bytes(c, timeout, &deadline);
+		if (r < 0)
+			return r;
+	}
+	return n < 0 ? kipc__ring_wait_broken(c, (int)n) : n;
 }
 
 int kipc__ring_base_wait(struct kipc_chan *base, unsigned events, int64_t timeout)

@@ -7,6 +7,7 @@
 #include "../os/region.h"
 #include "../os/unix.h"
 #include "../os/wake.h"
+#include "byte_stream.h"
 #include "hub_chan.h"
 #include "ring_base.h"
 #include "ring_layout.h"
@@ -191,7 +192,7 @@ static int shm_handover(struct kipc_chan *base)
 	struct parcel p = { .end = s->ring.end, .mode = s->mode };
 	int fds[2] = { kipc__lockfile_fd(s->file), s->sock };
 	int pipe[2];
-	int r = kipc__unix_pair(pipe, SOCK_DGRAM);
+	int r = s->ring.rx.part ? -EBUSY : kipc__unix_pair(pipe, SOCK_DGRAM);
 
 	if (r < 0)
 		return r;
@@ -325,6 +326,8 @@ const struct kipc__transport kipc__transport_shm = {
 	.turn = kipc__ring_base_turn,
 	.send_one = kipc__ring_base_send_one,
 	.recv_one = kipc__ring_base_recv_one,
+	.write = kipc__byte_stream_write,
+	.read = kipc__ring_base_read,
 	.wait = kipc__ring_base_wait,
 	.fd = kipc__ring_base_fd,
 	.shutdown = kipc__ring_base_shutdown,

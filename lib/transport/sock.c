@@ -24,6 +24,7 @@
 #include "../core/atomic.h"
 #include "../os/sys.h"
 #include "../os/unix.h"
+#include "byte_stream.h"
 #include "sock_chan.h"
 
 static struct kipc__sock *sock_of(struct kipc_chan *c)
@@ -237,15 +238,15 @@ static void sock_close(struct kipc_chan *c, bool in_use)
 	sock_free(s);
 }
 
-/* -EBUSY: nobody is at the other end yet, or a message that did not fit its buffer is held here,
- * which the socket cannot carry: receive it first.
+/* -EBUSY: nobody is at the other end yet, or a message is held here that did not fit its
+ * buffer or was read in part, which the socket cannot carry: receive it first.
  */
 static int sock_handover(struct kipc_chan *c)
 {
 	struct kipc__sock *s = sock_of(c);
 	int fd = kipc__sock_now(s);
 
-	if (fd == -EAGAIN || (fd >= 0 && s->d.in.held))
+	if (fd == -EAGAIN || (fd >= 0 && kipc__dgram_keeps(&s->d)))
 		return -EBUSY;
 	if (fd < 0)
 		return fd;
@@ -326,6 +327,8 @@ const struct kipc__transport kipc__transport_unix = {
 	.turn = kipc__turn_apart,
 	.send_one = kipc__send_as_batch,
 	.recv_one = kipc__recv_as_batch,
+	.write = kipc__byte_stream_write,
+	.read = kipc__dgram_base_read,
 	.wait = kipc__dgram_base_wait,
 	.fd = kipc__sock_fd,
 	.shutdown = sock_shutdown,
