@@ -358,6 +358,8 @@ QUEUE_TEST(queue_what_it_cannot)
 	form_uri(f, "", uri, sizeof(uri));
 	c = queue_end(uri, 0);
 	must_eq(kipc_chan_handover(c), -EOPNOTSUPP);
+	must_eq(kipc_write(c, "x", 1, 0), -EOPNOTSUPP);
+	must_eq(kipc_read(c, &(char){ 0 }, 1, 0), -EOPNOTSUPP);
 	must_eq(kipc_chan_caps(c) & KIPC_CAP_HANDOVER, 0);
 	must_eq(kipc_chan_pair(p, "shm://", KIPC_QUEUE, NULL), -EOPNOTSUPP);
 	must_eq(kipc_chan_set(c, KIPC_OPT_SLOTS, 1), -EACCES);
