@@ -79,11 +79,18 @@ void kipc__shm_bell_drain(struct kipc__shm_chan *s, unsigned side)
 	} while (n == (ssize_t)sizeof(got));
 }
 
+/* One that is made when the peer has gone already has missed the removal of the names. */
 int kipc__shm_bell_open(struct kipc__shm_chan *s)
 {
+	struct kipc__ring_chan *c = &s->ring;
+	int r;
+
 	if (!*s->name || s->bell >= 0)
 		return 0;
-	return kipc__region_bell(&s->bell, s->name, s->ring.ident.id, s->ring.end, true, s->mode);
+	r = kipc__region_bell(&s->bell, s->name, c->ident.id, c->end, true, s->mode);
+	if (kipc__load_acquire(&c->status->ends[KIPC__RING_PEER(c)].state) == KIPC_END_DEAD)
+		kipc__region_bell_unlink(s->name, c->ident.id, c->end);
+	return r;
 }
 
 void kipc__shm_bell_close(struct kipc__shm_chan *s)

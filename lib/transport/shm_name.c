@@ -75,25 +75,22 @@ static void name_remove(struct kipc__shm_chan *s)
 		kipc__region_bell_unlink(s->name, s->ring.ident.id, end);
 }
 
+/* One end is gone. Nobody rings the other one any more, and if that were killed later, nobody would
+ * remove its doorbell, so both go.
+ */
 void kipc__shm_name_drop(struct kipc__shm_chan *s)
 {
-	struct kipc__ring_chan *c = &s->ring;
-	unsigned bells = 0;
 	unsigned end;
 
 	if (!*s->name)
 		return;
-	for (end = 0; end < 2; end++)
-		if (state_of(s, end) == KIPC_END_DEAD)
-			bells |= 1u << end;
 	if (kipc__shm_setup_lock(s->file, 0) == 0) {
 		if (kipc__region_is(kipc__lockfile_fd(s->file), s->name))
 			kipc__region_unlink(s->name);
 		kipc__shm_setup_unlock(s->file);
 	}
 	for (end = 0; end < 2; end++)
-		if (bells & (1u << end))
-			kipc__region_bell_unlink(s->name, c->ident.id, end);
+		kipc__region_bell_unlink(s->name, s->ring.ident.id, end);
 }
 
 /* ---- joining ---------------------------------------------------------------------------- */
