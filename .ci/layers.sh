@@ -35,6 +35,7 @@ tests/conformance/ system  lib/include/  tests/conformance/  tests/harness[.]h
 tests/uapi/        system  kmod/uapi/  tests/uapi/  tests/harness[.]h
 tests/kill/        system  lib/include/  tests/kill/
 tests/model/       system  tests/model/  lib/  kmod/uapi/
+tests/stress/      system  lib/include/  tests/stress/
 tests/vm/          system  kmod/uapi/  lib/include/  tests/vm/  tests/harness[.]h
 tests/             system  tests/  lib/  kmod/uapi/
 '

@@ -39,7 +39,7 @@ run_program() {
 }
 
 summary=
-[ $# -gt 0 ] || set -- unit conformance abi uapi tools model kill
+[ $# -gt 0 ] || set -- unit conformance abi uapi tools model kill long
 for name; do
 	case $name in
 	tools) run_program tools tools/test.sh ;;

@@ -48,6 +48,7 @@ $(BUILD)/tests/vm-list: tests/tests.mk
 	$(Q)printf '%s\n' 'uapi $(BUILD)/tests/uapi' \
 		'conformance env KIPC_TEST_SCALE=0.1 KIPC_TEST_TRANSPORTS=kmod $(BUILD)/tests/conformance' \
 		'tools env BUILD=$(BUILD) tools/test.sh kmod' \
+		'long $(BUILD)/tests/long -s kmod -t 20' \
 		>$@
 
 # A process is killed at every instruction, or at one in each stride of them.
@@ -78,3 +79,5 @@ test-host: lib tests tools
 	$(Q)BUILD=$(BUILD) CC='$(CC)' CXX='$(CXX)' MAKE='$(MAKE)' SAN=$(SAN) tests/host.sh
 
 -include $(sort $(TESTS_ALL_OBJ:.o=.d) $(TESTS_KILL_OBJ:.o=.d))
+
+-include tests/stress/stress.mk

@@ -1,0 +1,375 @@
+// SPDX-License-Identifier: MIT
+/*
+ * long - many processes on few CPUs, for a long time
+ *
+ * PAIRS pairs of processes talk under names, over and over, with every verb, wait mode and size, and
+ * check what they receive. Meanwhile some of them are killed and replaced, and signals interrupt them.
+ * Who makes no progress is reported with what everybody was doing.
+ *
+ *   long [-s shm|unix|kmod] [-t seconds] [-r seed] [-k]     -k: kill nobody
+ *
+ * The last line is "long: N passed, N failed, N skipped": one for each pair, and one for what is left
+ * behind.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include "session.h"
+
+struct table *table;
+
+static unsigned patience_s = 60; /* without progress; KIPC_TEST_PATIENCE */
+static unsigned kills;
+
+static int64_t now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000 * MSEC + ts.tv_nsec;
+}
+
+/* ---- workers ---------------------------------------------------------------------------- */
+
+static void on_signal(int sig)
+{
+	(void)sig;
+}
+
+/* Without SA_RESTART: what sleeps is interrupted. */
+static void take_signals(void)
+{
+	struct sigaction act = { .sa_handler = on_signal };
+
+	sigaction(SIGUSR1, &act, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+void worker_run(unsigned i)
+{
+	struct worker *me = &table->worker[i];
+	uint64_t random = (table->seed + i * 7919 + me->lives * 104729) * 0x9e3779b97f4a7c15ULL | 1;
+
+	me->stats.size = sizeof(me->stats);
+	while (!__atomic_load_n(&table->stop, __ATOMIC_RELAXED)) {
+		if (random_below(&random, 4) == 0)
+			stranger_meet(i, me, &random);
+		session_run(i, me, &random);
+	}
+	_exit(0);
+}
+
+static void worker_start(unsigned i)
+{
+	pid_t parent = getpid();
+	pid_t pid;
+
+	table->worker[i].lives++;
+	pid = fork();
+	if (pid < 0) {
+		perror("long: fork");
+		exit(1);
+	}
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (getppid() != parent)
+			_exit(1);
+		take_signals();
+		worker_run(i);
+	}
+	table->worker[i].pid = pid;
+}
+
+/* ---- watching --------------------------------------------------------------------------- */
+
+/* Where in the kernel it is, if that may be read. */
+static void tell_kernel_side(pid_t pid)
+{
+	static const char *const files[] = { "wchan", "syscall" };
+	char path[60], text[200];
+
+	for (unsigned i = 0; i < 2; i++) {
+		FILE *f;
+
+		snprintf(path, sizeof(path), "/proc/%d/%s", pid, files[i]);
+		f = fopen(path, "re");
+		if (f && fgets(text, sizeof(text), f))
+			fprintf(stderr, " %s %.*s", files[i], (int)strcspn(text, "\n"), text);
+		if (f)
+			fclose(f);
+	}
+}
+
+static void tell_all(void)
+{
+	static const char *const halves[2] = { "sending", "receiving" };
+
+	for (unsigned i = 0; i < WORKERS; i++) {
+		const struct worker *w = &table->worker[i];
+		const struct kipc_stats *st = &w->stats;
+
+		fprintf(stderr,
+		        "long: worker %u: process %d, channel %llu, sent %llu received %llu "
+		        "spins %llu sleeps %llu wakes %llu;",
+		        i, w->pid, (unsigned long long)w->session,
+		        (unsigned long long)st->sent_msgs, (unsigned long long)st->recv_msgs,
+		        (unsigned long long)st->spins, (unsigned long long)st->sleeps,
+		        (unsigned long long)st->wakes);
+		for (unsigned h = 0; h < 2; h++)
+			fprintf(stderr, " %s: %s after %llu calls, the last gave %lld;", halves[h],
+			        w->half[h].call ? w->half[h].call : "nothing",
+			        (unsigned long long)w->half[h].calls, (long long)w->half[h].result);
+		tell_kernel_side(w->pid);
+		fputc('\n', stderr);
+	}
+}
+
+static void end_all(void)
+{
+	for (unsigned i = 0; i < WORKERS; i++)
+		if (table->worker[i].pid > 0)
+			kill(table->worker[i].pid, SIGKILL);
+}
+
+/* Of a run that failed; what is left by one that did not is a failure itself. */
+static void place_remove(void)
+{
+	DIR *dir = *table->place ? opendir(table->place) : NULL;
+	struct dirent *e;
+
+	if (!dir)
+		return;
+	while ((e = readdir(dir)))
+		(void)unlinkat(dirfd(dir), e->d_name, 0);
+	closedir(dir);
+	(void)rmdir(table->place);
+}
+
+static void fail(const char *why, unsigned worker)
+{
+	fprintf(stderr, "long: worker %u %s; seed %llu\n", worker, why,
+	        (unsigned long long)table->seed);
+	tell_all();
+	end_all();
+	place_remove();
+	fprintf(stderr, "long: 0 passed, 1 failed, 0 skipped\n");
+	exit(1);
+}
+
+/* Who ended by itself? Before the end nobody should. */
+static void reap(bool ending)
+{
+	for (unsigned i = 0; i < WORKERS; i++) {
+		struct worker *w = &table->worker[i];
+		int status;
+
+		if (w->pid <= 0 || waitpid(w->pid, &status, WNOHANG) != w->pid)
+			continue;
+		w->pid = 0;
+		if (!ending || !WIFEXITED(status) || WEXITSTATUS(status) != 0)
+			fail("has ended", i);
+	}
+}
+
+static bool anybody(void)
+{
+	for (unsigned i = 0; i < WORKERS; i++)
+		if (table->worker[i].pid > 0)
+			return true;
+	return false;
+}
+
+/* Every worker must do something within the patience, in one of its halves. */
+static void watch(void)
+{
+	static uint64_t seen[WORKERS];
+	static int64_t since[WORKERS];
+
+	for (unsigned i = 0; i < WORKERS; i++) {
+		const struct worker *w = &table->worker[i];
+		uint64_t calls = __atomic_load_n(&w->half[0].calls, __ATOMIC_RELAXED) +
+		                 __atomic_load_n(&w->half[1].calls, __ATOMIC_RELAXED) + w->session;
+
+		if (calls != seen[i] || w->pid <= 0 || since[i] == 0) {
+			seen[i] = calls;
+			since[i] = now();
+		} else if (now() - since[i] > patience_s * 1000 * MSEC) {
+			fail("makes no progress", i);
+		}
+	}
+}
+
+/* ---- disturbing ------------------------------------------------------------------------- */
+
+static void replace(unsigned i)
+{
+	struct worker *w = &table->worker[i];
+	int status;
+
+	kill(w->pid, SIGKILL);
+	waitpid(w->pid, &status, 0);
+	if (!WIFSIGNALED(status))
+		fail("has ended", i);
+	kills++;
+	worker_start(i);
+}
+
+static void disturb(uint64_t *random, bool killing)
+{
+	unsigned i = (unsigned)random_below(random, WORKERS);
+
+	if (killing && random_below(random, 4) == 0)
+		replace(i);
+	else
+		kill(table->worker[i].pid, SIGUSR1);
+}
+
+static void pause_for(int64_t ns)
+{
+	struct timespec ts = { .tv_nsec = ns };
+
+	nanosleep(&ts, NULL);
+}
+
+/* ---- the run ---------------------------------------------------------------------------- */
+
+/* Names of this run in a directory. */
+static unsigned left_in(const char *path)
+{
+	DIR *dir = opendir(path);
+	struct dirent *e;
+	char mark[40];
+	unsigned n = 0;
+
+	if (!dir)
+		return 0;
+	snprintf(mark, sizeof(mark), "kstress-%d-", getpid());
+	while ((e = readdir(dir)))
+		if (strstr(e->d_name, mark)) {
+			fprintf(stderr, "long: left behind: %s/%s\n", path, e->d_name);
+			n++;
+		}
+	closedir(dir);
+	return n;
+}
+
+static int report(void)
+{
+	struct worker sum = { 0 };
+	unsigned failed = 0;
+
+	for (unsigned i = 0; i < WORKERS; i++) {
+		struct worker *w = &table->worker[i];
+
+		sum.messages += w->messages;
+		sum.bytes += w->bytes;
+		sum.compared += w->compared;
+		sum.unknown += w->unknown;
+		sum.strangers += w->strangers;
+		if (i % 2 && !w->compared && !table->worker[i - 1].compared) {
+			fprintf(stderr, "long: pair %u compared nothing\n", i / 2);
+			failed++;
+		}
+	}
+	failed += left_in(*table->place ? table->place : "/dev/shm") != 0;
+	fprintf(stderr,
+	        "long: %s: %llu directions of channels compared, %llu ended before a word, "
+	        "%llu messages, %llu MB, %llu strangers met, %u killed\n",
+	        table->scheme, (unsigned long long)sum.compared, (unsigned long long)sum.unknown,
+	        (unsigned long long)sum.messages, (unsigned long long)(sum.bytes >> 20),
+	        (unsigned long long)sum.strangers, kills);
+	place_remove();
+	fprintf(stderr, "long: %u passed, %u failed, 0 skipped\n", PAIRS + 1 - failed, failed);
+	return failed ? 1 : 0;
+}
+
+static int run(int64_t seconds, bool killing)
+{
+	int64_t end = now() + seconds * 1000 * MSEC;
+	uint64_t random = table->seed | 1;
+
+	for (unsigned i = 0; i < WORKERS; i++)
+		worker_start(i);
+	while (now() < end) {
+		pause_for((int64_t)random_below(&random, 100 * MSEC));
+		reap(false);
+		disturb(&random, killing);
+		watch();
+	}
+	__atomic_store_n(&table->stop, true, __ATOMIC_RELAXED);
+	while (anybody()) {
+		pause_for(10 * MSEC);
+		reap(true);
+		watch();
+	}
+	return report();
+}
+
+/* A unix socket needs a directory; its name ends with a slash. */
+static void place_make(void)
+{
+	char path[] = "/tmp/kstress-XXXXXX";
+
+	if (strcmp(table->scheme, "unix") != 0)
+		return;
+	if (!mkdtemp(path)) {
+		perror("long: mkdtemp");
+		exit(1);
+	}
+	snprintf(table->place, sizeof(table->place), "%s/", path);
+}
+
+static bool runs_here(const char *scheme)
+{
+	struct kipc_transport_info info = { .size = sizeof(info) };
+
+	for (unsigned i = 0; kipc_transport_info(i, &info) == 0; i++)
+		if (!strcmp(info.scheme, scheme) && info.status == 0)
+			return true;
+	fprintf(stderr, "long: skipped: %s does not run here\n", scheme);
+	fprintf(stderr, "long: 0 passed, 0 failed, 1 skipped\n");
+	return false;
+}
+
+int main(int argc, char **argv)
+{
+	const char *text = getenv("KIPC_TEST_PATIENCE");
+	int64_t seconds = 20;
+	bool killing = true;
+	int opt;
+
+	if (text && atoi(text) > 0)
+		patience_s = (unsigned)atoi(text);
+	table = mmap(NULL, sizeof(*table), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+	             0);
+	if (table == MAP_FAILED) {
+		perror("long: mmap");
+		return 1;
+	}
+	table->scheme = "shm";
+	table->seed = (uint64_t)now();
+	while ((opt = getopt(argc, argv, "s:t:r:k")) != -1) {
+		if (opt == 's')
+			table->scheme = optarg;
+		else if (opt == 't')
+			seconds = atoll(optarg);
+		else if (opt == 'r')
+			table->seed = strtoull(optarg, NULL, 0);
+		else if (opt == 'k')
+			killing = false;
+		else
+			return 2;
+	}
+	if (!runs_here(table->scheme))
+		return 0;
+	place_make();
+	return run(seconds, killing);
+}
