@@ -232,6 +232,17 @@ static int spin(struct kipc__ring_chan *c, unsigned side, int64_t deadline)
 	}
 }
 
+/* Does the producer say that it has published, and there is nothing? The header is stored before the
+ * position, so who sees the one sees the other; whoever believed it would look for ever.
+ */
+static bool false_alarm(const struct kipc__ring_chan *c, unsigned side)
+{
+	return side == KIPC_SIDE_DATA &&
+	       kipc_ring_due(kipc__load_acquire(c->rx.prod_word), /* pairs with (E) */
+	                     kipc__ring_wait_target(c, side)) &&
+	       kipc__ring_ready(&c->rx) == 0;
+}
+
 static int sleep_until(struct kipc__ring_chan *c, unsigned side, int64_t deadline)
 {
 	int r, parked;
@@ -240,6 +251,8 @@ static int sleep_until(struct kipc__ring_chan *c, unsigned side, int64_t deadlin
 		c->base.stats.sleeps++;
 		parked = c->back->park(c, side, kipc__ring_wait_target(c, side), deadline);
 		r = check(c, side);
+		if (r == 0 && false_alarm(c, side))
+			r = -EBADMSG;
 	} while (r == 0 && parked == 0);
 	return r != 0 ? r : parked;
 }
