@@ -27,27 +27,44 @@ static bool orphaned(const struct kipc__shm_chan *s)
 	return s->sock >= 0 && poll(&p, 1, 0) == 1 && (p.revents & (POLLRDHUP | POLLHUP));
 }
 
+/* Have my sleepers been told that the peer is gone? Whoever leaves says so before anything else. */
+static bool told(const struct kipc__ring_chan *c)
+{
+	const unsigned left = KIPC_GONE_CLOSED | KIPC_GONE_DEAD;
+
+	return (kipc__ring_wait_gone(c, KIPC_SIDE_DATA) & left) &&
+	       (kipc__ring_wait_gone(c, KIPC_SIDE_SPACE) & left);
+}
+
+static uint32_t peer_state(const struct kipc__ring_chan *c)
+{
+	return kipc__load_acquire(&c->status->ends[KIPC__RING_PEER(c)].state);
+}
+
+/* The peer may have written any state before it died. Only "free" is believed, where it can be: an end
+ * that was not taken yet, or was handed over.
+ */
+static bool lost(struct kipc__ring_chan *c)
+{
+	struct kipc__shm_chan *s = (struct kipc__shm_chan *)c;
+	pid_t pid;
+
+	if (peer_state(c) == KIPC_END_FREE)
+		return orphaned(s);
+	if (kipc__lockfile_held(s->file, KIPC__RING_PEER(c), &pid) != 0)
+		return false;
+	return peer_state(c) != KIPC_END_FREE; /* it handed over meanwhile */
+}
+
 void kipc__shm_look(struct kipc__ring_chan *c)
 {
 	struct kipc__shm_chan *s = (struct kipc__shm_chan *)c;
-	unsigned peer = KIPC__RING_PEER(c);
-	uint32_t state = kipc__load_acquire(&c->status->ends[peer].state);
-	uint32_t how = KIPC_GONE_DEAD;
-	pid_t pid;
 
 	s->looked_at = kipc__now_coarse();
-	if (state == KIPC_END_DEAD)
+	if (told(c) || !lost(c) || told(c))
 		return;
-	if (state == KIPC_END_FREE) {
-		if (!orphaned(s))
-			return;
-		how = KIPC_GONE_CLOSED;
-	} else if (kipc__lockfile_held(s->file, peer, &pid) != 0) {
-		return;
-	} else if (kipc__load_acquire(&c->status->ends[peer].state) != KIPC_END_LIVE) {
-		return; /* it left politely meanwhile, or handed over */
-	}
-	kipc__shm_gone(c, peer, how);
+	kipc__shm_gone(c, KIPC__RING_PEER(c),
+	               peer_state(c) == KIPC_END_FREE ? KIPC_GONE_CLOSED : KIPC_GONE_DEAD);
 	wake_self(c, KIPC_SIDE_DATA);
 	wake_self(c, KIPC_SIDE_SPACE);
 	kipc__shm_name_drop(s);

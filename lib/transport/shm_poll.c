@@ -78,8 +78,7 @@ static void watch(struct kipc__shm_chan *s)
 		return;
 	if (s->watch >= 0)
 		unwatch(s);
-	if (state == KIPC_END_DEAD || kipc__lockfile_held(s->file, peer, &pid) != 1 ||
-	    pid == getpid())
+	if (kipc__lockfile_held(s->file, peer, &pid) != 1 || pid == getpid())
 		return;
 	s->watched = generation;
 	if (pid > 0)
