@@ -44,7 +44,9 @@ static void on_signal(int sig)
 	(void)sig;
 }
 
-/* Without SA_RESTART: what sleeps is interrupted. */
+/* Before there are workers, for one may be signalled as soon as it is there. Without SA_RESTART: what
+ * sleeps is interrupted.
+ */
 static void take_signals(void)
 {
 	struct sigaction act = { .sa_handler = on_signal };
@@ -82,7 +84,6 @@ static void worker_start(unsigned i)
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (getppid() != parent)
 			_exit(1);
-		take_signals();
 		worker_run(i);
 	}
 	table->worker[i].pid = pid;
@@ -153,9 +154,9 @@ static void place_remove(void)
 	(void)rmdir(table->place);
 }
 
-static void fail(const char *why, unsigned worker)
+static void fail(const char *why, int status, unsigned worker)
 {
-	fprintf(stderr, "long: worker %u %s; seed %llu\n", worker, why,
+	fprintf(stderr, "long: worker %u %s (%d); seed %llu\n", worker, why, status,
 	        (unsigned long long)table->seed);
 	tell_all();
 	end_all();
@@ -175,7 +176,7 @@ static void reap(bool ending)
 			continue;
 		w->pid = 0;
 		if (!ending || !WIFEXITED(status) || WEXITSTATUS(status) != 0)
-			fail("has ended", i);
+			fail("has ended with status", status, i);
 	}
 }
 
@@ -202,7 +203,7 @@ static void watch(void)
 			seen[i] = calls;
 			since[i] = now();
 		} else if (now() - since[i] > patience_s * 1000 * MSEC) {
-			fail("makes no progress", i);
+			fail("makes no progress", 0, i);
 		}
 	}
 }
@@ -217,7 +218,7 @@ static void replace(unsigned i)
 	kill(w->pid, SIGKILL);
 	waitpid(w->pid, &status, 0);
 	if (!WIFSIGNALED(status))
-		fail("has ended", i);
+		fail("has ended with status", status, i);
 	kills++;
 	worker_start(i);
 }
@@ -296,6 +297,7 @@ static int run(int64_t seconds, bool killing)
 	int64_t end = now() + seconds * 1000 * MSEC;
 	uint64_t random = table->seed | 1;
 
+	take_signals();
 	for (unsigned i = 0; i < WORKERS; i++)
 		worker_start(i);
 	while (now() < end) {
