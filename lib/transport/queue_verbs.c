@@ -134,7 +134,7 @@ int kipc__queue_chan_reserve(struct kipc_chan *base, struct kipc_msg *m, unsigne
 {
 	struct kipc__queue_chan *c = kipc__queue_of(base);
 	int64_t deadline = 0;
-	int r;
+	int r = 0;
 
 	while (!c->fault && (r = kipc__queue_reserve(&c->queue, m, n)) == 0) {
 		if (n > 1)
