@@ -96,6 +96,36 @@
  *   space bell with hints.space_at. Shutting, closing and dying store bell.gone where (E) stands
  *   and then wake; that is why J looks at both.
  *
+ * PUBSUB. End 0 publishes into one ring, the others each read all of it. The region has STATUS, a CTRL
+ * of struct kipc_ring_pub, one of struct kipc_ring_ctrl for each subscriber, and DATA. A record has a
+ * second word: the message's number, counted from 1 through the life of the region. Discarded records
+ * have none, and KIPC_REC_LINE is not used.
+ *
+ *     position p            p + 8                p + 16                     p + stride
+ *     +--------------------+--------------------+--------------------------+------------------+
+ *     | header             | number             | payload, then slack      | 0, or next header|
+ *     +--------------------+--------------------+--------------------------+------------------+
+ *
+ *   P: overwrite                                   S: read
+ *     (K) store-release oldest                       load header, number, payload
+ *     (L) store claim                                (N) load fence
+ *     (M) full fence                                 (O) load claim: beyond cons + bytes?
+ *     write anywhere up to claim - bytes                 yes: what was read is worth nothing
+ *
+ *     L-O through M and N: whoever read a byte of what P wrote over it sees the claim. P claims a part
+ *     of the ring at once, so that the word rarely changes. K before L: whoever was overtaken finds at
+ *     oldest a record that is whole under that claim.
+ *
+ *   P: claim                                       S: bind, as one that P waits for
+ *     (L) store claim                                (Q) store cons, then set my bit in sets.bound
+ *     (M) full fence                                     (a full fence)
+ *     (T) load sets.bound, then their cons           (R) load claim: beyond cons + bytes?
+ *         one behind claim - bytes: write nothing        yes: go on to oldest, and again
+ *
+ *     Store buffering again: P sees the bit, or S sees the claim. A bound subscriber checks at (O) that
+ *     its bit is still set instead: P takes the bit away, with a full fence, before it overwrites what
+ *     that one has not released.
+ *
  * HOSTILE PEERS. Every word that another end can write is loaded once, checked, and only the copy
  * used: prod - cons <= bytes, a stride that fits the ring, reserved bits zero. A violation ends the
  * channel (-EBADMSG). Because DATA is mapped twice, bytes [cons, cons + bytes) are lawful memory
@@ -236,6 +266,22 @@ struct kipc_ring_hints {
 	__u64 reserved[13];
 };
 
+/* CTRL[0] of a pubsub. What every message changes lies on one line. */
+struct kipc_ring_pub {
+	__u64 prod;
+	__u64 last; /* position of the newest message; KIPC_PUB_NONE: there was none */
+	__u8 pad[112];
+	__u8 unused[128];
+	struct kipc_ring_hints hints;
+	__u64 claim;  /* what lies before claim - bytes may be overwritten any time */
+	__u64 oldest; /* the first message that lies behind that, or prod */
+	__u8 pad2[112];
+	__u8 reserved[0xe00];
+};
+
+#define KIPC_PUB_NONE  1ULL /* no position */
+#define KIPC_PUB_BYTES 16U  /* header and number */
+
 #define KIPC_FENCE_PROD 1U /* e leaves (F) out behind prod; whoever arms executes it on e's CPUs */
 #define KIPC_FENCE_CAN \
 	2U /* e can and will do that when it arms; only then may its peer leave (F) out */
@@ -289,5 +335,6 @@ KIPC_RING_ASSERT(sizeof(struct kipc_ring_end) == 0x10, "128 ends fill the second
 KIPC_RING_ASSERT(sizeof(struct kipc_ring_sets) == 0x100, "the sets end at 0x400");
 KIPC_RING_ASSERT(sizeof(struct kipc_ring_status) == 0x1000, "STATUS is one small page");
 KIPC_RING_ASSERT(sizeof(struct kipc_ring_ctrl) == 0x1000, "CTRL is one small page");
+KIPC_RING_ASSERT(sizeof(struct kipc_ring_pub) == 0x1000, "so is that of a publisher");
 
 #endif /* KIPC_RING_H */
