@@ -180,6 +180,41 @@ Test(hub, a_death_is_cleaned_up_once)
 	must(!name_exists(name));
 }
 
+static void *look_once(void *arg)
+{
+	struct kipc__hub *h = arg;
+
+	while (kipc__hub_state(h, ENDS - 1) == KIPC_END_LIVE)
+		kipc__hub_look(h);
+	return NULL;
+}
+
+/* Several find out at the same time: one cleans up. */
+Test(hub, lookers_race)
+{
+	char name[64];
+	struct kipc__hub *h[ENDS - 1];
+	unsigned rounds = harness_rounds(100);
+	pthread_t t[ENDS - 1];
+	struct peer p;
+
+	snprintf(name, sizeof(name), "%s", harness_name());
+	for (unsigned i = 0; i < ENDS - 1; i++)
+		h[i] = must_open(name, i ? KIPC_RECV : KIPC_SEND | KIPC_CREATE);
+	for (unsigned round = 1; round <= rounds; round++) {
+		peer_start(&p, join_and_stay, name);
+		peer_expect(&p, 'j');
+		for (unsigned i = 0; i < ENDS - 1; i++)
+			pthread_create(&t[i], NULL, look_once, h[i]);
+		peer_kill(&p);
+		for (unsigned i = 0; i < ENDS - 1; i++)
+			pthread_join(t[i], NULL);
+		must_eq(counts_of(h[0])->died[ENDS - 1], round);
+	}
+	for (unsigned i = 0; i < ENDS - 1; i++)
+		kipc__hub_close(&h[i]->base, true);
+}
+
 /* A place whose owner died is free for a newcomer, also when nobody has looked. */
 Test(hub, a_newcomer_takes_a_dead_place)
 {
