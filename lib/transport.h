@@ -146,6 +146,10 @@ struct kipc__transport {
 
 	/* One number: KIPC_OPT_RING_BYTES .. KIPC_OPT_PAGE_BYTES (the front door answers the rest). */
 	int (*get)(const struct kipc_chan *c, enum kipc_opt opt, uint64_t *value);
+
+	/* Asked only of KIPC_PUBSUB: the newest message, without waiting; how many were missed. */
+	ssize_t (*latest)(struct kipc_chan *c, void *buf, size_t cap, uint64_t *number);
+	int (*lost)(const struct kipc_chan *c, uint64_t *n);
 };
 
 /* The directions that KIPC_SEND and KIPC_RECV leave; neither: both. */

@@ -52,6 +52,7 @@ static const struct {
 	{ ETIMEDOUT, "the timeout passed" },
 	{ EINTR, "interrupted by a signal" },
 	{ EPIPE, "the peer shut down, closed or died" },
+	{ EOVERFLOW, "messages were missed; the next call goes on behind them" },
 	{ EBADMSG, "no channel of libkipc, or the peer broke its protocol" },
 	{ EMSGSIZE, "the message is too long for the channel or the buffer" },
 	{ ESTALE, "the handle was in use before fork() and belongs to the other process" },

@@ -26,6 +26,7 @@
  *	-ETIMEDOUT   the timeout passed
  *	-EINTR       a signal handler ran while the call slept
  *	-EPIPE       the peer shut down, closed or died; receiving: after all it committed was delivered
+ *	-EOVERFLOW   messages were missed; the next call goes on behind them (KIPC_PUBSUB)
  *	-EBADMSG     the peer broke the protocol; this channel is over
  *	-EMSGSIZE    longer than KIPC_OPT_MAX_MSG (sending), longer than the buffer (receiving: the
  *	             message stays and can be received with a larger one)
@@ -104,7 +105,7 @@ struct kipc_opts {
  *	?size=8M   ring bytes per direction (K, M, G)	?mode=0660   of a name that is created
  *	?align=64  of messages in the ring		?payload=1   with align: align payload, not record
  *	?node=0    NUMA node, or "local"		?wait=spin|block|adaptive
- *	?spin=20000  ns
+ *	?spin=20000  ns					options of a kind: see that kind
  *
  * auto takes the best transport that runs here (kipc_why() says why others did not); the environment
  * variable KIPC_TRANSPORT=SCHEME overrides the choice of auto.
@@ -290,6 +291,55 @@ KIPC_API ssize_t kipc_read(struct kipc_chan *c, void *buf, size_t cap, int64_t t
 #define KIPC_PRIO(p)        ((uint32_t)(p)&31u)
 #define KIPC_PRIO_OF(flags) ((flags)&31u)
 #define KIPC_MSG_AGAIN      (1u << 8)
+
+/* ---- one publisher, many subscribers (KIPC_PUBSUB) -------------------------------------- */
+
+/*
+ * A channel of this kind has a name, one end that publishes (KIPC_SEND; a second one is refused with
+ * -EBUSY) and up to 64 that subscribe (KIPC_RECV), each of which gets every message. They may come and
+ * go at any time and in any order; the name lasts until the last of them has closed or died.
+ *
+ *	publisher   ?patience=NS   how long one send waits for a slow reliable subscriber before it cuts
+ *	                           that one off; 0: not at all; default: as long as its timeout says
+ *	subscriber  ?loss=1        lossy: the publisher never waits for it; default: reliable, it does
+ *	            ?join=oldest   start at the oldest message still there; default newest: behind all
+ *	                           that is there
+ *
+ * Publishing: kipc_send(), kipc_send_n(), kipc_reserve(), kipc_commit() as over a pair. It blocks only
+ * for reliable subscribers; without any it never does, and never fails because nobody listens. A
+ * message is at most a quarter of the ring (KIPC_OPT_MAX_MSG), a batch half of it. A timeout shorter
+ * than patience passes first: -ETIMEDOUT, and nobody is cut off.
+ *
+ * Receiving: kipc_recv(), kipc_recv_n(), kipc_peek(). A subscriber that was overtaken, because it is
+ * lossy or was cut off, gets -EOVERFLOW once and then goes on with the oldest message that is left;
+ * kipc_lost() has by then risen by exactly the number of messages in the gap. A reliable one is waited
+ * for again from there on. No call ever gives a message whole that was not. (A reliable one that joins at
+ * the oldest is waited for from the message on that it joined at.) With kipc_peek() the memory may be
+ * overwritten while it is looked at: kipc_release() then says -EOVERFLOW, and nothing that was read
+ * there since the peek may be used; messages of it that are still whole come again.
+ *
+ * When the publisher closes, shuts down or dies, subscribers get what was committed and then -EPIPE.
+ * Another one may publish then: it goes on behind, message numbers too, and subscribers that call again
+ * get its messages. A subscriber's death frees the publisher within 100 ms.
+ *
+ * kipc_chan_peer() tells a subscriber about the publisher, and the publisher whether there is any
+ * subscriber. kipc_chan_pair(), kipc_chan_from_fd() and kipc_chan_handover() are -EOPNOTSUPP. Only shm
+ * carries this kind.
+ */
+
+/*
+ * Copy the newest message out, without taking it: kipc_recv() is not affected. Returns its length; its
+ * number, counted from 1 for the first message of the channel, in *number (may be NULL): the same number
+ * is the same message. Never blocks and never gives parts of two messages. -EAGAIN: nothing has been
+ * published; or, in each of 8 attempts, the publisher wrote a quarter of the ring or more while the
+ * message was copied. -EMSGSIZE: it is longer than cap. -EOPNOTSUPP: not KIPC_PUBSUB.
+ */
+KIPC_API ssize_t kipc_latest(struct kipc_chan *c, void *buf, size_t cap, uint64_t *number);
+
+/* How many messages this subscriber has missed since it was opened. 0. Never blocks. -EOPNOTSUPP: not
+ * KIPC_PUBSUB.
+ */
+KIPC_API int kipc_lost(struct kipc_chan *c, uint64_t *n);
 
 /* ---- waiting ---------------------------------------------------------------------------- */
 

@@ -160,6 +160,7 @@ int kipc__hub_use(struct kipc_chan *c);
 void kipc__hub_close(struct kipc_chan *c, bool in_use);
 
 /* The kinds. */
-extern const struct kipc__hub_kind kipc__queue_kind; /* queue.c */
+extern const struct kipc__hub_kind kipc__queue_kind;  /* queue.c */
+extern const struct kipc__hub_kind kipc__pubsub_kind; /* pubsub.c */
 
 #endif /* KIPC_TRANSPORT_HUB_CHAN_H */

@@ -171,6 +171,8 @@ static int shm_open_named(struct kipc_chan **out, const struct kipc__config *cfg
 {
 	if (cfg->flags & KIPC_QUEUE)
 		return kipc__hub_open(out, cfg, &kipc__queue_kind);
+	if (cfg->flags & KIPC_PUBSUB)
+		return kipc__hub_open(out, cfg, &kipc__pubsub_kind);
 	return kipc__shm_meet(out, cfg, shm_new);
 }
 
@@ -308,7 +310,7 @@ const struct kipc__transport kipc__transport_shm = {
 	        KIPC_CAP_POLL_FD | KIPC_CAP_DEATH_NOTICE | KIPC_CAP_HANDOVER | KIPC_CAP_NAMED |
 	        KIPC_CAP_NUMA,
 	.automatic = true,
-	.kinds = KIPC_QUEUE,
+	.kinds = KIPC_PUBSUB | KIPC_QUEUE,
 	.probe = shm_probe,
 	.open = shm_open_named,
 	.pair = shm_pair,
