@@ -458,18 +458,19 @@ static void pubsub_probe(struct kipc__verdict *v)
 	(KIPC_CAP_ZEROCOPY | KIPC_CAP_MSG_BORDERS | KIPC_CAP_ORDERED | KIPC_CAP_POLL_FD | \
 	 KIPC_CAP_DEATH_NOTICE | KIPC_CAP_NAMED | KIPC_CAP_NUMA)
 
-#define TABLE(promises)                                                                         \
-	{                                                                                       \
-		.scheme = "shm", .about = "one ring for a publisher and its subscribers",       \
-		.caps = (promises), .kinds = KIPC_PUBSUB, .probe = pubsub_probe,                \
-		.open = kipc__no_open, .pair = kipc__no_pair, .from_fd = kipc__no_from_fd,      \
-		.use = kipc__hub_use, .handover = kipc__no_handover, .close = kipc__hub_close,  \
-		.reserve = pubsub_reserve, .commit = pubsub_commit, .discard = pubsub_discard,  \
-		.peek = pubsub_peek, .release = pubsub_release, .send = pubsub_send,            \
-		.recv = pubsub_recv, .send_one = kipc__send_as_batch, .turn = kipc__turn_apart, \
-		.recv_one = kipc__recv_as_batch, .wait = kipc__hub_wait, .fd = kipc__hub_fd,    \
-		.shutdown = pubsub_shutdown, .peer = pubsub_peer, .get = pubsub_get,            \
-		.latest = pubsub_latest, .lost = pubsub_lost,                                   \
+#define TABLE(promises)                                                                          \
+	{                                                                                        \
+		.scheme = "shm", .about = "one ring for a publisher and its subscribers",        \
+		.caps = (promises), .kinds = KIPC_PUBSUB, .probe = pubsub_probe,                 \
+		.open = kipc__no_open, .pair = kipc__no_pair, .from_fd = kipc__no_from_fd,       \
+		.use = kipc__hub_use, .handover = kipc__no_handover, .close = kipc__hub_close,   \
+		.reserve = pubsub_reserve, .commit = pubsub_commit, .discard = pubsub_discard,   \
+		.peek = pubsub_peek, .release = pubsub_release, .send = pubsub_send,             \
+		.recv = pubsub_recv, .send_one = kipc__send_as_batch, .turn = kipc__turn_apart,  \
+		.write = kipc__no_write, .read = kipc__no_read, .recv_one = kipc__recv_as_batch, \
+		.wait = kipc__hub_wait, .fd = kipc__hub_fd, .shutdown = pubsub_shutdown,         \
+		.peer = pubsub_peer, .get = pubsub_get, .latest = pubsub_latest,                 \
+		.lost = pubsub_lost,                                                             \
 	}
 
 static const struct kipc__transport reliable = TABLE(CAPS | KIPC_CAP_RELIABLE);

@@ -382,6 +382,8 @@ PUBSUB(refusals)
 	must_eq(kipc_send(sub, &n, 8, 0), -EACCES);
 	must_eq(kipc_lost(pub, &n), -EACCES);
 	must_eq(kipc_chan_handover(sub), -EOPNOTSUPP);
+	must_eq(kipc_write(pub, &n, 8, 0), -EOPNOTSUPP);
+	must_eq(kipc_read(sub, &n, 8, 0), -EOPNOTSUPP);
 	must(kipc_chan_caps(sub) & KIPC_CAP_RELIABLE);
 	kipc_chan_close(sub);
 	sub = topic_subscribe(&t, "loss=1");
