@@ -87,6 +87,8 @@ const struct bar bars[] = {
 	  TRIP(SHM, "adaptive", NULL, 0), TRIP(USUAL, "block", NULL, 0), 1.0, 0 },
 	{ "Default waiting, stream against blocking pipe and unix sockets, the worst size", &rate, PICK_ALIKE, NULL,
 	  FLOW(SHM, "adaptive", NULL, 0, 1), FLOW(USUAL, "block", NULL, 0, 1), 1.0, 0 },
+	{ "Publishing 64 B to 8 lossy subscribers against 1", &rate, PICK_BEST, NULL,
+	  FLOW("pubsub:1-to-8", "spin", "two", 64, 1), FLOW("pubsub:1-to-1", "spin", "two", 64, 1), 0.8, 0 },
 	{ "Memory of a default channel beyond its rings", &memory, PICK_WORST, NULL,
 	  { "memory", SHM, NULL, NULL, NULL, NULL, 0, 0 }, NOBODY, 1.0, 64 },
 	{ "Opening a default channel, both ends", &p50, PICK_BEST, NULL,
