@@ -22,6 +22,9 @@
 #define kipc__fetch_and(p, v) __atomic_fetch_and(p, v, __ATOMIC_SEQ_CST)
 #define kipc__fetch_add(p, v) __atomic_fetch_add(p, v, __ATOMIC_SEQ_CST)
 
+/* Count what both halves of an end count: exactly is not worth a locked instruction, a race is worse. */
+#define kipc__count(p) kipc__store_relaxed(p, kipc__load_relaxed(p) + 1)
+
 /* (F) and (I). On x86 a locked read-modify-write of the stack is three times cheaper than mfence. */
 static inline void kipc__fence_full(void)
 {

@@ -110,7 +110,7 @@ static inline bool watch_briefly(struct kipc__ring_chan *c, int64_t timeout)
 	c->brisk--;
 	for (i = 0; i < KIPC__BRISK_TURNS; i++) {
 		if (kipc__ring_look(&c->rx, c->rx.cons) != 0) {
-			c->base.stats.spins++;
+			kipc__count(&c->base.stats.spins);
 			return true;
 		}
 		kipc__cpu_relax();
@@ -170,8 +170,8 @@ int kipc__ring_base_reserve(struct kipc_chan *base, struct kipc_msg *m, unsigned
 	struct kipc__ring_chan *c = ring_of(base);
 	int r;
 
-	if (kipc__unlikely(c->fault))
-		return c->fault;
+	if (kipc__unlikely(kipc__load_relaxed(&c->fault)))
+		return kipc__load_relaxed(&c->fault);
 	while ((r = kipc__ring_reserve(&c->tx, m, n)) == 0) {
 		r = wait_for_room(c, m, n, timeout);
 		if (r < 0)
@@ -200,8 +200,8 @@ int kipc__ring_base_send(struct kipc_chan *base, const struct kipc_msg *m, unsig
 	struct kipc__ring_chan *c = ring_of(base);
 	int r;
 
-	if (kipc__unlikely(c->fault))
-		return c->fault;
+	if (kipc__unlikely(kipc__load_relaxed(&c->fault)))
+		return kipc__load_relaxed(&c->fault);
 	while ((r = kipc__ring_send(&c->tx, m, n)) == 0) {
 		r = wait_for_room(c, m, 1, timeout);
 		if (r < 0)
@@ -215,8 +215,8 @@ int kipc__ring_base_peek(struct kipc_chan *base, struct kipc_msg *m, unsigned n,
 	struct kipc__ring_chan *c = ring_of(base);
 	int r;
 
-	if (kipc__unlikely(c->fault))
-		return c->fault;
+	if (kipc__unlikely(kipc__load_relaxed(&c->fault)))
+		return kipc__load_relaxed(&c->fault);
 	while ((r = kipc__ring_peek(&c->rx, m, n)) == 0) {
 		if (watch_briefly(c, timeout))
 			continue;
@@ -246,8 +246,8 @@ int kipc__ring_base_recv(struct kipc_chan *base, struct kipc_msg *m, unsigned n,
 	struct kipc__ring_chan *c = ring_of(base);
 	int r;
 
-	if (kipc__unlikely(c->fault))
-		return c->fault;
+	if (kipc__unlikely(kipc__load_relaxed(&c->fault)))
+		return kipc__load_relaxed(&c->fault);
 	while ((r = kipc__ring_recv(&c->rx, m, n)) == 0) {
 		if (watch_briefly(c, timeout))
 			continue;
@@ -295,7 +295,7 @@ int kipc__ring_base_send_one(struct kipc_chan *base, const void *data, size_t le
 {
 	struct kipc__ring_chan *c = ring_of(base);
 
-	if (kipc__unlikely(c->fault || !kipc__ring_put(&c->tx, data, len)))
+	if (kipc__unlikely(kipc__load_relaxed(&c->fault) || !kipc__ring_put(&c->tx, data, len)))
 		return send_one_slowly(c, data, len, timeout);
 	c->base.stats.sent_msgs++;
 	c->base.stats.sent_bytes += len;
@@ -315,8 +315,8 @@ ssize_t kipc__ring_base_recv_one(struct kipc_chan *base, void *buf, size_t cap, 
 	struct kipc__ring_chan *c = ring_of(base);
 	ssize_t len;
 
-	if (kipc__unlikely(c->fault))
-		return c->fault;
+	if (kipc__unlikely(kipc__load_relaxed(&c->fault)))
+		return kipc__load_relaxed(&c->fault);
 	if (kipc__ring_look(&c->rx, c->rx.cons) == 0 && !watch_briefly(c, timeout))
 		return recv_one_slowly(c, buf, cap, timeout);
 	len = kipc__ring_take(&c->rx, buf, cap);
@@ -380,8 +380,8 @@ ssize_t kipc__ring_base_read(struct kipc_chan *base, void *buf, size_t cap, int6
 	int64_t deadline = 0, n;
 	int r;
 
-	if (kipc__unlikely(c->fault))
-		return c->fault;
+	if (kipc__unlikely(kipc__load_relaxed(&c->fault)))
+		return kipc__load_relaxed(&c->fault);
 	while ((n = read_steps(c, buf, cap)) == 0) {
 		r = await_bytes(c, timeout, &deadline);
 		if (r < 0)

@@ -70,7 +70,7 @@ struct kipc__ring_chan {
 	bool tx_fence;     /* I execute (F) after publishing */
 	bool rx_fence;     /* I execute its mirror image after releasing */
 	bool polled[2];    /* by side: somebody has the poll descriptor */
-	int fault;         /* -EBADMSG once the peer broke the ring */
+	int fault;         /* -EBADMSG once the peer broke the ring; either half finds out */
 	uint64_t want;     /* bytes of records that last did not fit; 0: none waits */
 	unsigned brisk;    /* waits for data that may start without preparation */
 	unsigned credit;   /* commits until the next look at the peer */

@@ -122,7 +122,7 @@ void kipc__ring_wait_look(struct kipc__ring_chan *c)
 
 static void wake_peer(struct kipc__ring_chan *c, unsigned side)
 {
-	c->base.stats.wakes++;
+	kipc__count(&c->base.stats.wakes);
 	c->back->wake(c, side);
 }
 
@@ -161,8 +161,8 @@ void kipc__ring_wait_rx_bell(struct kipc__ring_chan *c)
 /* The peer broke the ring: nothing it says is believed any more. */
 int kipc__ring_wait_broken(struct kipc__ring_chan *c, int r)
 {
-	if (r == -EBADMSG && !c->fault) {
-		c->fault = r;
+	if (r == -EBADMSG && !kipc__load_relaxed(&c->fault)) {
+		kipc__store_relaxed(&c->fault, r);
 		(void)c->back->shut(c, KIPC_IN | KIPC_OUT);
 	}
 	return r;
@@ -209,7 +209,7 @@ static int spin(struct kipc__ring_chan *c, unsigned side, int64_t deadline)
 		for (i = 0; i < (sharing ? 1 : TURNS); i++) {
 			r = kipc__ring_wait_ready(c, side);
 			if (r != 0) {
-				c->base.stats.spins++;
+				kipc__count(&c->base.stats.spins);
 				if (side == KIPC_SIDE_DATA)
 					c->brisk = sharing ? 0 : KIPC__BRISK_WAITS;
 				return r;
@@ -248,7 +248,7 @@ static int sleep_until(struct kipc__ring_chan *c, unsigned side, int64_t deadlin
 	int r, parked;
 
 	do {
-		c->base.stats.sleeps++;
+		kipc__count(&c->base.stats.sleeps);
 		parked = c->back->park(c, side, kipc__ring_wait_target(c, side), deadline);
 		r = check(c, side);
 		if (r == 0 && false_alarm(c, side))
@@ -306,8 +306,8 @@ int kipc__ring_wait_turn(struct kipc__ring_chan *c, uint64_t bell, int64_t timeo
 	}
 	prepare(c, KIPC_SIDE_DATA);
 	deadline = kipc__deadline(timeout);
-	c->base.stats.wakes++;
-	c->base.stats.sleeps++;
+	kipc__count(&c->base.stats.wakes);
+	kipc__count(&c->base.stats.sleeps);
 	parked = c->back->xchg(c, kipc__ring_wait_target(c, KIPC_SIDE_DATA), deadline);
 	r = check(c, KIPC_SIDE_DATA);
 	if (r == 0)
