@@ -48,6 +48,7 @@ static struct kipc__shm_chan *shm_new(const struct kipc__config *cfg, unsigned e
 	if (!s)
 		return NULL;
 	*s = (struct kipc__shm_chan){ .sock = -1, .bell = -1, .peer_bell = -1, .watch = -1 };
+	pthread_mutex_init(&s->mutex, NULL);
 	s->epoll[0] = s->epoll[1] = -1;
 	kipc__ring_base_init(&s->ring, &kipc__transport_shm, &shm_back, cfg);
 	s->ring.end = end;

@@ -19,26 +19,40 @@ int kipc__shm_bell_fd(const struct kipc__shm_chan *s)
 	return *s->name ? s->bell : s->sock;
 }
 
-void kipc__shm_bell_ring(struct kipc__shm_chan *s, unsigned side)
+/* The peer's FIFO. Both halves of the end may come here at once: the second one closes its own. */
+static int peer_bell(struct kipc__shm_chan *s)
 {
 	unsigned peer = KIPC__RING_PEER(&s->ring);
+	int now = kipc__load_acquire(&s->peer_bell);
+	int fd;
+
+	if (now >= 0 || kipc__region_bell(&fd, s->name, s->ring.ident.id, peer, false, 0) < 0)
+		return now;
+	if (kipc__compare_exchange(&s->peer_bell, &now, fd))
+		return fd;
+	kipc__fd_close(fd);
+	return now;
+}
+
+void kipc__shm_bell_ring(struct kipc__shm_chan *s, unsigned side)
+{
+	int bell;
 
 	/* A full bell rings already, so nothing is lost when no letter fits any more. */
 	if (!*s->name) {
 		(void)!send(s->sock, &letters[side], 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 		return;
 	}
-	if (s->peer_bell < 0 &&
-	    kipc__region_bell(&s->peer_bell, s->name, s->ring.ident.id, peer, false, 0) < 0)
-		return;
-	(void)!write(s->peer_bell, &letters[side], 1);
+	bell = peer_bell(s);
+	if (bell >= 0)
+		(void)!write(bell, &letters[side], 1);
 }
 
-int kipc__shm_bell_watch(struct kipc__shm_chan *s, unsigned side)
+int kipc__shm_bell_watch(struct kipc__shm_chan *s, int epoll)
 {
 	struct epoll_event e = { .events = EPOLLIN };
 
-	return epoll_ctl(s->epoll[side], EPOLL_CTL_ADD, kipc__shm_bell_fd(s), &e) == 0 ? 0 : -errno;
+	return epoll_ctl(epoll, EPOLL_CTL_ADD, kipc__shm_bell_fd(s), &e) == 0 ? 0 : -errno;
 }
 
 static void ask_for(struct kipc__shm_chan *s, unsigned side, uint32_t events)
@@ -53,7 +67,7 @@ static void ask_for(struct kipc__shm_chan *s, unsigned side, uint32_t events)
  */
 void kipc__shm_bell_self(struct kipc__shm_chan *s, unsigned side)
 {
-	if (s->epoll[side] < 0)
+	if (kipc__load_acquire(&s->epoll[side]) < 0) /* pairs with kipc__shm_fd() */
 		return;
 	ask_for(s, side, EPOLLIN | EPOLLOUT);
 	kipc__store_release(&s->latched[side], true); /* pairs with the exchange in _quiet() */

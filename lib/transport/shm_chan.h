@@ -3,6 +3,7 @@
 #ifndef KIPC_TRANSPORT_SHM_CHAN_H
 #define KIPC_TRANSPORT_SHM_CHAN_H
 
+#include <pthread.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include "../os/lock.h"
@@ -31,7 +32,10 @@ struct kipc__shm_chan {
 	int bell;      /* named: my doorbell, a FIFO, once somebody polls */
 	int peer_bell; /* named: the peer's, once it has to be rung */
 
-	/* Polling, by side: epoll contains the doorbell and the watch. */
+	/* Polling, by side: epoll contains the doorbell and the watch. Either half of the end may set
+	 * these up, so they are written under the mutex, and read by atomics outside of it.
+	 */
+	pthread_mutex_t mutex;
 	int epoll[2];
 	bool latched[2];  /* kept readable without a letter */
 	int watch;        /* the peer's pidfd, readable when it is dead; -1: none yet */
@@ -43,7 +47,7 @@ struct kipc__shm_chan {
 int kipc__shm_bell_fd(const struct kipc__shm_chan *s);
 int kipc__shm_bell_open(struct kipc__shm_chan *s);
 void kipc__shm_bell_ring(struct kipc__shm_chan *s, unsigned side);
-int kipc__shm_bell_watch(struct kipc__shm_chan *s, unsigned side);
+int kipc__shm_bell_watch(struct kipc__shm_chan *s, int epoll);
 void kipc__shm_bell_self(struct kipc__shm_chan *s, unsigned side);
 void kipc__shm_bell_quiet(struct kipc__shm_chan *s, unsigned side);
 void kipc__shm_bell_drain(struct kipc__shm_chan *s, unsigned side);

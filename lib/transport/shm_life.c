@@ -15,7 +15,7 @@ static void wake_self(struct kipc__ring_chan *c, unsigned side)
 
 	if (armed & KIPC_ARMED_PARKED)
 		kipc__futex_wake(&bell->armed);
-	if (c->polled[side])
+	if (kipc__load_acquire(&c->polled[side])) /* pairs with kipc__shm_fd() */
 		kipc__shm_bell_self((struct kipc__shm_chan *)c, side);
 }
 
@@ -60,7 +60,7 @@ void kipc__shm_look(struct kipc__ring_chan *c)
 {
 	struct kipc__shm_chan *s = (struct kipc__shm_chan *)c;
 
-	s->looked_at = kipc__now_coarse();
+	kipc__store_relaxed(&s->looked_at, kipc__now_coarse());
 	if (told(c) || !lost(c) || told(c))
 		return;
 	kipc__shm_gone(c, KIPC__RING_PEER(c),

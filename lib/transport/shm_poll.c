@@ -59,7 +59,7 @@ static void unwatch(struct kipc__shm_chan *s)
 		if (s->epoll[side] >= 0)
 			(void)epoll_ctl(s->epoll[side], EPOLL_CTL_DEL, s->watch, NULL);
 	kipc__fd_close(s->watch);
-	s->watch = -1;
+	kipc__store_relaxed(&s->watch, -1);
 	s->watch_ticks = false;
 }
 
@@ -73,6 +73,7 @@ static void watch(struct kipc__shm_chan *s)
 	uint32_t generation = kipc__load_relaxed(&end->generation);
 	uint32_t state = kipc__load_acquire(&end->state);
 	pid_t pid;
+	int fd;
 
 	if (s->watch >= 0 && state != KIPC_END_FREE && s->watched == generation)
 		return;
@@ -81,16 +82,30 @@ static void watch(struct kipc__shm_chan *s)
 	if (kipc__lockfile_held(s->file, peer, &pid) != 1 || pid == getpid())
 		return;
 	s->watched = generation;
-	if (pid > 0)
-		s->watch = pidfd_of(s, peer, pid);
-	if (s->watch < 0) {
-		s->watch = ticker();
-		s->watch_ticks = true;
+	fd = pid > 0 ? pidfd_of(s, peer, pid) : -1;
+	s->watch_ticks = fd < 0;
+	if (fd < 0)
+		fd = ticker();
+	kipc__store_relaxed(&s->watch, fd);
+	if (fd >= 0) {
+		epoll_add(s->epoll[0], fd);
+		epoll_add(s->epoll[1], fd);
 	}
-	if (s->watch >= 0) {
-		epoll_add(s->epoll[0], s->watch);
-		epoll_add(s->epoll[1], s->watch);
-	}
+}
+
+/* One half of the end at a time. The other one need not wait: whatever it was rung for is told to both
+ * sides, so who has the mutex now comes here once more. And a signal handler may not wait.
+ */
+static void watch_once(struct kipc__shm_chan *s)
+{
+	uint64_t ticks;
+
+	if (pthread_mutex_trylock(&s->mutex) != 0)
+		return;
+	if (s->watch_ticks)
+		(void)!read(s->watch, &ticks, sizeof(ticks));
+	watch(s);
+	pthread_mutex_unlock(&s->mutex);
 }
 
 /* ---- the two slots ---------------------------------------------------------------------- */
@@ -98,14 +113,11 @@ static void watch(struct kipc__shm_chan *s)
 static void rearm(struct kipc__shm_chan *s, unsigned side)
 {
 	struct kipc__ring_chan *c = &s->ring;
-	uint64_t ticks;
 
 	kipc__shm_bell_drain(s, side);
 	kipc__shm_bell_quiet(s, side);
-	if (s->watch_ticks)
-		(void)!read(s->watch, &ticks, sizeof(ticks));
 	(void)kipc__shm_arm(c, side, kipc__ring_wait_target(c, side), KIPC_ARMED_POLLED);
-	watch(s); /* armed first: a peer that comes after this look rings */
+	watch_once(s); /* armed first: a peer that comes after this look rings */
 	if (kipc__ring_wait_ready(c, side) != 0 || kipc__ring_wait_gone(c, side))
 		kipc__shm_bell_self(s, side);
 }
@@ -118,11 +130,33 @@ void kipc__shm_idle(struct kipc__ring_chan *c, unsigned side)
 	if (c->polled[side]) {
 		rearm(s, side);
 		/* A peer that came and died within one tick of the clock can not be watched any more. */
-		if (s->watch < 0)
+		if (kipc__load_relaxed(&s->watch) < 0)
 			due = 0;
 	}
-	if (kipc__now_coarse() - s->looked_at >= due)
+	if (kipc__now_coarse() - kipc__load_relaxed(&s->looked_at) >= due)
 		kipc__shm_look(c);
+}
+
+static int make_pollable(struct kipc__shm_chan *s, unsigned side)
+{
+	int fd, r = kipc__shm_bell_open(s);
+
+	if (r < 0)
+		return r;
+	fd = epoll_create1(EPOLL_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	r = kipc__shm_bell_watch(s, fd);
+	if (r < 0) {
+		kipc__fd_close(fd);
+		return r;
+	}
+	if (s->watch >= 0)
+		epoll_add(fd, s->watch);
+	/* Both pair with what the other half does when it has something to tell this side. */
+	kipc__store_release(&s->epoll[side], fd);
+	kipc__store_release(&s->ring.polled[side], true);
+	return 0;
 }
 
 int kipc__shm_fd(struct kipc__ring_chan *c, unsigned side)
@@ -132,21 +166,11 @@ int kipc__shm_fd(struct kipc__ring_chan *c, unsigned side)
 
 	if (s->epoll[side] >= 0)
 		return s->epoll[side];
-	r = kipc__shm_bell_open(s);
+	pthread_mutex_lock(&s->mutex);
+	r = make_pollable(s, side);
+	pthread_mutex_unlock(&s->mutex);
 	if (r < 0)
 		return r;
-	s->epoll[side] = epoll_create1(EPOLL_CLOEXEC);
-	if (s->epoll[side] < 0)
-		return -errno;
-	r = kipc__shm_bell_watch(s, side);
-	if (r < 0) {
-		kipc__fd_close(s->epoll[side]);
-		s->epoll[side] = -1;
-		return r;
-	}
-	if (s->watch >= 0)
-		epoll_add(s->epoll[side], s->watch);
-	c->polled[side] = true;
 	kipc__shm_idle(c, side);
 	return s->epoll[side];
 }
