@@ -7,7 +7,7 @@
 #   make install    DESTDIR=, PREFIX=/usr/local
 #   make clean
 #
-# Variables: CC, CFLAGS, BUILD=build (where everything goes), SAN=1 (ASan + UBSan), KDIR, V=1
+# Variables: CC, CFLAGS, BUILD=build (where everything goes), SAN=1 (ASan + UBSan), TSAN=1, KDIR, V=1
 
 VERSION := 0.1.0
 SOVERSION := 0
@@ -23,6 +23,11 @@ HARDEN := -fstack-protector-strong -fstack-clash-protection -fno-strict-aliasing
 ifeq ($(SAN),1)
 HARDEN += -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 SANLD := -fsanitize=address,undefined
+endif
+# The fences that it does not understand order what is atomic anyway.
+ifeq ($(TSAN),1)
+HARDEN += -fsanitize=thread -Wno-tsan -fno-omit-frame-pointer
+SANLD := -fsanitize=thread
 endif
 override CFLAGS += -std=gnu11 $(WARN) $(HARDEN) -D_GNU_SOURCE -pthread
 LDFLAGS += $(SANLD) -Wl,-z,relro,-z,now,-z,noexecstack

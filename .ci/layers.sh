@@ -36,6 +36,7 @@ tests/uapi/        system  kmod/uapi/  tests/uapi/  tests/harness[.]h
 tests/kill/        system  lib/include/  tests/kill/
 tests/model/       system  tests/model/  lib/  kmod/uapi/
 tests/stress/      system  lib/include/  tests/stress/
+tests/tsan/        system  lib/include/  lib/os/map[.]h  tests/tsan/
 tests/vm/          system  kmod/uapi/  lib/include/  tests/vm/  tests/harness[.]h
 tests/             system  tests/  lib/  kmod/uapi/
 '

@@ -39,7 +39,7 @@ run_program() {
 }
 
 summary=
-[ $# -gt 0 ] || set -- unit conformance abi uapi tools model kill long
+[ $# -gt 0 ] || set -- unit conformance abi uapi tools model kill long tsan
 for name; do
 	case $name in
 	tools) run_program tools tools/test.sh ;;
@@ -57,6 +57,14 @@ for name; do
 			echo 'kill: stepped through without sanitizers only'
 		else
 			run_program kill "$BUILD/tests/kill"
+		fi
+		;;
+	tsan)
+		# It is a build of the library with a sanitizer of its own.
+		if [ "${SAN:-}" = 1 ]; then
+			echo 'tsan: another sanitizer, so not run again'
+		else
+			run_program tsan "${MAKE:-make}" --no-print-directory test-tsan
 		fi
 		;;
 	*) run_program "$name" "$BUILD/tests/$name" ;;

@@ -66,6 +66,21 @@ test-kill: $(BUILD)/tests/kill
 
 tests: $(BUILD)/tests/kill
 
+# Both sides of a channel under ThreadSanitizer, in a build of their own.
+#
+#   make test-tsan            the last line is "test-tsan: N passed, N failed, N skipped"
+TESTS_TSAN_OBJ := $(patsubst tests/%.c,$(TESTS_OBJDIR)/%.o,$(wildcard tests/tsan/*.c))
+TESTS_TSAN_WRAP := $(patsubst %,-Wl$(comma)--wrap=kipc__%,map map_row map_mirror unmap)
+
+$(BUILD)/tests/tsan: $(TESTS_TSAN_OBJ) $(LIB_A)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(TESTS_TSAN_WRAP) -o $@ $^ $(LIB_LIBS)
+
+.PHONY: test-tsan tsan
+tsan:
+	$(Q)$(MAKE) --no-print-directory TSAN=1 BUILD=$(BUILD)/tsan $(BUILD)/tsan/tests/tsan
+test-tsan: tsan
+	$(Q)tests/tsan/run.sh $(BUILD)/tsan/tests/tsan
+
 VM_TESTS += $(BUILD)/tests/uapi $(BUILD)/tests/conformance $(TESTS_ROUNDTRIP) $(BUILD)/tests/vm-list
 
 $(BUILD)/tests/model/checker.o: tests/model/checker.cc tests/model/checker.h
@@ -78,6 +93,7 @@ test-model: $(TESTS_CHECKER)
 test-host: lib tests tools
 	$(Q)BUILD=$(BUILD) CC='$(CC)' CXX='$(CXX)' MAKE='$(MAKE)' SAN=$(SAN) tests/host.sh
 
--include $(sort $(TESTS_ALL_OBJ:.o=.d) $(TESTS_KILL_OBJ:.o=.d))
+-include $(sort $(TESTS_ALL_OBJ:.o=.d) $(TESTS_KILL_OBJ:.o=.d) \
+	$(TESTS_TSAN_OBJ:.o=.d))
 
 -include tests/stress/stress.mk
