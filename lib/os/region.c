@@ -13,6 +13,7 @@
 #define SHM_DIR     "/dev/shm"
 #define NEW_SECONDS 10
 #define PREFIX      "kipc."
+#define BELL_TRIES  8
 #define SEALS       (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 
 #ifndef MFD_NOEXEC_SEAL
@@ -168,19 +169,31 @@ void kipc__region_unlink(const char *name)
 	(void)unlink(p.s);
 }
 
+/* Whoever rings has it open for reading too: a bell whose owner is gone is no SIGPIPE then. */
+static int bell_file(const char *path, bool make)
+{
+	int fd;
+
+	if (make && mkfifo(path, 0600) != 0 && errno != EEXIST)
+		return -errno;
+	fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
+	return fd < 0 ? -errno : fd;
+}
+
+/* A peer that leaves removes the bells of both, perhaps one that I have made and not opened yet. */
 int kipc__region_bell(int *fd, const char *name, const __u64 id[2], unsigned end, bool make,
                       mode_t mode)
 {
 	struct path p = bell_path(name, id, end);
 	struct stat st;
+	unsigned i;
 	int r;
 
-	if (make && mkfifo(p.s, 0600) != 0 && errno != EEXIST)
-		return -errno;
-	/* Whoever rings has it open for reading too: a bell whose owner is gone is no SIGPIPE then. */
-	*fd = open(p.s, O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
+	*fd = bell_file(p.s, make);
+	for (i = 0; make && *fd == -ENOENT && i < BELL_TRIES; i++)
+		*fd = bell_file(p.s, make);
 	if (*fd < 0)
-		return -errno;
+		return *fd;
 	if (fstat(*fd, &st) == 0 && S_ISFIFO(st.st_mode) && (!make || fchmod(*fd, mode) == 0))
 		return 0;
 	r = -EBADMSG;
