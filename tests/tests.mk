@@ -38,9 +38,9 @@ $(TESTS_BIN):
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIB_LIBS) -lcriterion
 
 # It stands alone: what it counts must not come from a test framework.
-$(BUILD)/tests/vm/roundtrip: tests/vm/roundtrip.c $(LIB_A)
+$(BUILD)/tests/vm/roundtrip: tests/vm/roundtrip.c tests/vm/roundtrip_call.c tests/vm/roundtrip.h $(LIB_A)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) -Ilib/include -Ikmod/uapi $(LDFLAGS) -o $@ $^ $(LIB_LIBS)
+	$(Q)$(CC) $(CFLAGS) -Ilib/include -Ikmod/uapi $(LDFLAGS) -o $@ $(filter-out %.h,$^) $(LIB_LIBS)
 
 # What a test machine runs over the module: name, command. Rounds are fewer, for it is emulated.
 $(BUILD)/tests/vm-list: tests/tests.mk

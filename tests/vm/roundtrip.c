@@ -2,7 +2,8 @@
 /*
  * roundtrip - what one blocking round trip between two processes costs on one CPU
  *
- * Five ways to do the same: the module's WAKE and WAIT, its XCHG, a shared futex, an eventfd, a pipe.
+ * Seven ways to do the same: the module's WAKE and WAIT, its XCHG, a shared futex, an eventfd, a pipe;
+ * the library's kipc_call() and kipc_reply_next(), and the same in two steps on each side.
  * Both processes run on the same CPU and sleep for every answer. Per round trip are told:
  *
  *   calls     system calls of both, as they count them themselves
@@ -12,7 +13,7 @@
  *             (run.sh -i) these are instructions of both, user and kernel together
  *
  * A table goes to stderr, lines "roundtrip name=value..." to stdout. Fails when a way does not sleep
- * once per leg, or when XCHG does not halve the calls of WAKE and WAIT.
+ * once per leg, or when XCHG and kipc_call() do not halve the calls of their two steps.
  */
 #include <err.h>
 #include <errno.h>
@@ -31,45 +32,10 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-#include "kipc_dev.h"
-#include "kipc_ring.h"
+#include "roundtrip.h"
 
 #define BATCHES 7U
 #define TRIPS   1000U
-
-/* One per process, in shared memory. */
-struct tally {
-	uint64_t calls;
-	uint64_t switches;
-};
-
-struct shared {
-	struct tally tally[2];
-	uint32_t word[2]; /* of the futex: what each side has sent */
-};
-
-/* One process's view of a way. */
-struct leg {
-	unsigned me; /* 0 asks, 1 answers */
-	struct shared *shared;
-	struct tally *tally;
-	int fd[2][2]; /* way's own: [direction][read, write], or endpoints in [0] */
-	const struct kipc_ring_status *status;
-	struct kipc_ring_ctrl *own;
-	const struct kipc_ring_ctrl *other;
-};
-
-/* Sends count and waits until the other side has sent expect; once_more is false in the answer to
- * the last question, where there is nothing to wait for.
- */
-struct way {
-	const char *name;
-	void (*prepare)(struct leg *leg); /* before the fork */
-	void (*open)(struct leg *leg);    /* in each process */
-	void (*wait)(struct leg *leg, uint64_t expect);
-	void (*send)(struct leg *leg, uint64_t count);
-	void (*send_and_wait)(struct leg *leg, uint64_t count, uint64_t expect);
-};
 
 static long counted(struct leg *leg, long result)
 {
@@ -285,6 +251,8 @@ static const struct way ways[] = {
 	{ "futex", futex_prepare, nothing_to_open, futex_wait, futex_send, futex_both },
 	{ "eventfd", eventfd_prepare, nothing_to_open, fd_wait, fd_send, fd_both },
 	{ "pipe", pipe_prepare, nothing_to_open, fd_wait, fd_send, fd_both },
+	{ "call-in-steps", call_prepare, call_open, call_wait, call_send, call_in_steps },
+	{ "call", call_prepare, call_open, call_wait, call_send, call_at_once },
 };
 
 #define NR_WAYS (sizeof(ways) / sizeof(ways[0]))
@@ -359,6 +327,7 @@ static struct row run(const struct way *way, struct shared *shared)
 	pid_t child;
 	int status;
 
+	call_done();
 	memset(shared, 0, sizeof(*shared));
 	way->prepare(&leg);
 	child = fork();
@@ -378,6 +347,15 @@ static struct row run(const struct way *way, struct shared *shared)
 	return row;
 }
 
+static int judge_half(const struct row rows[NR_WAYS], unsigned one, unsigned two)
+{
+	if (rows[one].calls <= 0.505 * rows[two].calls)
+		return 0;
+	warnx("%s makes %.3f calls, %s %.3f: not half of it", ways[one].name, rows[one].calls,
+	      ways[two].name, rows[two].calls);
+	return 1;
+}
+
 static int judge(const struct row rows[NR_WAYS])
 {
 	int failed = 0;
@@ -388,12 +366,7 @@ static int judge(const struct row rows[NR_WAYS])
 			      rows[i].switches);
 			failed = 1;
 		}
-	if (rows[1].calls > 0.505 * rows[0].calls) {
-		warnx("XCHG makes %.3f calls, WAKE and WAIT %.3f: not half of it", rows[1].calls,
-		      rows[0].calls);
-		failed = 1;
-	}
-	return failed;
+	return failed | judge_half(rows, 1, 0) | judge_half(rows, 6, 5);
 }
 
 int main(void)
