@@ -193,8 +193,8 @@ static int put_slowly(struct kipc_chan *c, const struct kipc__frame *f, const vo
 	void *copy = NULL;
 	int r;
 
-	/* The payload may be a part of the request, which is in the way of what came behind it. */
-	if (c->calls->pinned) {
+	/* The payload may be a part of the request, which does not survive that something is taken in. */
+	if (c->calls->pinned || c->calls->pin) {
 		copy = malloc(len + 1);
 		if (!copy)
 			events = KIPC_OUT;

@@ -238,6 +238,7 @@ static const struct kipc__transport queue_transport = {
 	.release = kipc__queue_chan_release,
 	.send = kipc__queue_chan_send,
 	.recv = kipc__queue_chan_recv,
+	.turn = kipc__turn_apart,
 	.send_one = kipc__send_as_batch,
 	.recv_one = kipc__recv_as_batch,
 	.write = kipc__no_write,

@@ -352,3 +352,23 @@ EACH_FORM(call_under_way_is_not_handed_over)
 	end(d.end[0], id, 4);
 	duo_close(&d);
 }
+
+/* Only a pair knows who is to answer. */
+EACH_NAMED(call_is_for_pairs)
+{
+	struct kipc_request q;
+	struct kipc_chan *c;
+	char uri[URI_MAX];
+	int r;
+
+	form_uri(f, "", uri, sizeof(uri));
+	r = kipc_chan_open(&c, uri, KIPC_QUEUE | KIPC_CREATE, NULL);
+	if (r == -EOPNOTSUPP)
+		return; /* no queues here */
+	must_eq(r, 0);
+	must_eq(kipc_call(c, NULL, 0, NULL, 0, -1), -EOPNOTSUPP);
+	must_eq(kipc_call_begin(c, NULL, 0, -1), -EOPNOTSUPP);
+	must_eq(kipc_call_next(c, &q, -1), -EOPNOTSUPP);
+	must_eq(kipc_send(c, "x", 1, 0), 0);
+	kipc_chan_close(c);
+}
