@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 #
 # The program printed in README.md compiles as printed, runs and says what the
-# README says it says; then the two halves of hello, either one first.
+# README says it says; then the two halves of hello and of sum, either one first.
 #
 #   BUILD=build CC=gcc SAN=0 tools/examples/test-readme.sh      (after make lib tools)
 set -eu
@@ -52,4 +52,26 @@ hello() {
 }
 hello recv send
 hello send recv
-echo "3 passed, 0 failed, 0 skipped"
+
+# sum FIRST STATUS NUMBER...: what the client prints, and how it ends; the server ends when it leaves.
+sum() {
+	first=$1 wanted=$2 status=0
+	shift 2
+	if [ "$first" = serve ]; then
+		timeout 20 "$build/tools/examples/sum_serve" "shm://$name" &
+		timeout 20 "$build/tools/examples/sum_call" "shm://$name" "$@" >"$dir/sum" 2>&1 || status=$?
+		wait $! || fail "sum_serve ended with $?"
+	else
+		timeout 20 "$build/tools/examples/sum_call" "shm://$name" "$@" >"$dir/sum" 2>&1 &
+		timeout 20 "$build/tools/examples/sum_serve" "shm://$name" || fail "sum_serve ended with $?"
+		wait $! || status=$?
+	fi
+	[ $status = "$wanted" ] || fail "sum_call $* ended with $status"
+}
+sum serve 0 1 -2 30
+[ "$(cat "$dir/sum")" = "$(printf 'negative -2\nsum 29')" ] || fail "sum_call printed '$(cat "$dir/sum")'"
+sum call 0
+[ "$(cat "$dir/sum")" = "$(printf 'negative 0\nsum 0')" ] || fail "sum_call printed '$(cat "$dir/sum")'"
+sum call 1 9223372036854775807 1
+grep -q '^sum: the server says: ' "$dir/sum" || fail "sum_call printed '$(cat "$dir/sum")'"
+echo "6 passed, 0 failed, 0 skipped"
