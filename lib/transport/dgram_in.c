@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-/* The receiving half of dgram_base. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,7 +6,8 @@
 #include <kipc_ring.h>
 #include "../core/atomic.h"
 #include "../os/sys.h"
-#include "dgram_base.h"
+#include "dgram_in.h"
+#include "dgram_wait.h"
 
 /* Packets that one call takes straight into the user's buffers: each needs its own spill area. */
 #define TAKE_MAX 16
@@ -249,7 +249,7 @@ int kipc__dgram_ready(struct kipc__dgram *d)
 	return look_for(d, 1, false);
 }
 
-int kipc__dgram_base_peek(struct kipc_chan *c, struct kipc_msg *m, unsigned n, int64_t timeout)
+int kipc__dgram_in_peek(struct kipc_chan *c, struct kipc_msg *m, unsigned n, int64_t timeout)
 {
 	struct kipc__dgram *d = dgram_of(c);
 	struct kipc__dgram_pause w = { .timeout = timeout };
@@ -271,7 +271,7 @@ int kipc__dgram_base_peek(struct kipc_chan *c, struct kipc_msg *m, unsigned n, i
 	return (int)i;
 }
 
-int kipc__dgram_base_release(struct kipc_chan *c, unsigned n)
+int kipc__dgram_in_release(struct kipc_chan *c, unsigned n)
 {
 	struct kipc__dgram *d = dgram_of(c);
 	unsigned i;
@@ -382,7 +382,7 @@ static bool asked_for_more(int r, unsigned n)
 	return n > TAKE_MAX && r == TAKE_MAX;
 }
 
-int kipc__dgram_base_recv(struct kipc_chan *c, struct kipc_msg *m, unsigned n, int64_t timeout)
+int kipc__dgram_in_recv(struct kipc_chan *c, struct kipc_msg *m, unsigned n, int64_t timeout)
 {
 	struct kipc__dgram *d = dgram_of(c);
 	struct kipc__dgram_pause w = { .timeout = timeout };
@@ -442,7 +442,7 @@ static int skip_empty(struct kipc__dgram_pause *w, unsigned n)
 	return kipc__now() < w->deadline ? 0 : -ETIMEDOUT;
 }
 
-ssize_t kipc__dgram_base_read(struct kipc_chan *c, void *buf, size_t cap, int64_t timeout)
+ssize_t kipc__dgram_in_read(struct kipc_chan *c, void *buf, size_t cap, int64_t timeout)
 {
 	struct kipc__dgram *d = dgram_of(c);
 	struct kipc__dgram_pause w = { .timeout = timeout };

@@ -25,6 +25,8 @@
 #include "../os/sys.h"
 #include "../os/unix.h"
 #include "byte_stream.h"
+#include "dgram_base.h"
+#include "dgram_in.h"
 #include "sock_chan.h"
 
 static struct kipc__sock *sock_of(struct kipc_chan *c)
@@ -320,15 +322,15 @@ const struct kipc__transport kipc__transport_unix = {
 	.reserve = kipc__dgram_base_reserve,
 	.commit = kipc__dgram_base_commit,
 	.discard = kipc__dgram_base_discard,
-	.peek = kipc__dgram_base_peek,
-	.release = kipc__dgram_base_release,
+	.peek = kipc__dgram_in_peek,
+	.release = kipc__dgram_in_release,
 	.send = kipc__dgram_base_send,
-	.recv = kipc__dgram_base_recv,
+	.recv = kipc__dgram_in_recv,
 	.turn = kipc__turn_apart,
 	.send_one = kipc__send_as_batch,
 	.recv_one = kipc__recv_as_batch,
 	.write = kipc__byte_stream_write,
-	.read = kipc__dgram_base_read,
+	.read = kipc__dgram_in_read,
 	.wait = kipc__dgram_base_wait,
 	.fd = kipc__sock_fd,
 	.shutdown = sock_shutdown,

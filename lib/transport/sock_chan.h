@@ -10,7 +10,7 @@
 #include <pthread.h>
 #include "../os/guard.h"
 #include "../os/meet.h"
-#include "dgram_base.h"
+#include "dgram_chan.h"
 
 /* The kernel wants most of a packet in one piece of memory, which gets rare above this. */
 #define KIPC__SOCK_BOUND (1024 * 1024)
