@@ -30,15 +30,6 @@ int attempt_init(void)
 	return prctl(PR_SET_CHILD_SUBREAPER, 1) < 0 ? -errno : 0;
 }
 
-int attempt_pin(int cpu)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	return sched_setaffinity(0, sizeof(set), &set) < 0 ? -errno : 0;
-}
-
 /* Waits for the first process; true: it ended by itself. */
 static bool await(int pidfd, unsigned int ms)
 {

@@ -17,7 +17,4 @@ int attempt_init(void);
  */
 const struct pair *attempt_run(const struct cell *cell, const int cpu[2], bool *hung);
 
-/* Run this process on that CPU only. */
-int attempt_pin(int cpu);
-
 #endif /* ATTEMPT_H */

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "attempt.h"
+#include "cpu.h"
 #include "clock.h"
 #include "json.h"
 #include "machine.h"
@@ -110,7 +110,7 @@ static void parse_cpus(struct arguments *a, const char *text)
 	if (sscanf(text, "%d,%d%n", &a->cpu[0], &a->cpu[1], &n) != 2 || text[n])
 		refuse("cpus", text, "not two numbers of CPUs");
 	for (int i = 0; i < 2; i++) {
-		if (a->cpu[i] < 0 || a->cpu[i] >= CPU_SETSIZE || attempt_pin(a->cpu[i]) < 0)
+		if (a->cpu[i] < 0 || a->cpu[i] >= CPU_SETSIZE || cpu_pin(a->cpu[i]) < 0)
 			refuse("cpus", text, "not both are CPUs that this process may use");
 	}
 	a->cpus_given = true;

@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "attempt.h"
+#include "cpu.h"
 #include "clock.h"
 #include "lines.h"
 
@@ -39,7 +39,7 @@ static _Noreturn void answer(pid_t parent, int cpu)
 	uint64_t n = 1;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent || attempt_pin(cpu) < 0)
+	if (getppid() != parent || cpu_pin(cpu) < 0)
 		_exit(1);
 	while (line_answer(lines, false, n))
 		n++;

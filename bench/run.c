@@ -8,6 +8,7 @@
 
 #include "attempt.h"
 #include "clock.h"
+#include "cpu.h"
 #include "progress.h"
 
 #define EXTRA_TRIES 3 /* for repetitions that were noisy or between placements */
@@ -240,7 +241,7 @@ int run_plan(struct run *run)
 	if (r == 0)
 		r = probe_init();
 	if (r == 0)
-		r = attempt_pin(run->cpu[0]);
+		r = cpu_pin(run->cpu[0]);
 	if (r < 0)
 		return r;
 	run->started_ns = clock_ns(CLOCK_MONOTONIC);

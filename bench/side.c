@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "attempt.h"
+#include "cpu.h"
 #include "clock.h"
 
 static int schedstat = -1;
@@ -103,7 +103,7 @@ static int run_side(struct pair *p, int who)
 		.who = who,
 		.spin = p->cell.wait == WAIT_SPIN,
 	};
-	int r = attempt_pin(p->cpu[who]);
+	int r = cpu_pin(p->cpu[who]);
 
 	if (r < 0)
 		return bench_fail(p, r, "CPU %d is not permitted", p->cpu[who]);
@@ -174,7 +174,7 @@ _Noreturn void side_first(struct pair *p)
 	int r;
 
 	p->pid[0] = self;
-	attempt_pin(p->cpu[0]); /* memory that setup() touches lies near the first CPU */
+	cpu_pin(p->cpu[0]); /* memory that setup() touches lies near the first CPU */
 	r = p->cell.mech->setup(p);
 	if (r < 0) {
 		bench_fail(p, r, "setup failed (%d)", r);
