@@ -21,8 +21,9 @@ lib/include/       <std(int|bool|def|arg)[.]h>  <sys/types[.]h>
 lib/core/          <std(int|bool|def)[.]h>  <string[.]h>  <errno[.]h>  <limits[.]h>  <linux/types[.]h>  lib/core/  kmod/uapi/kipc_(ring|queue)[.]h  lib/include/
 lib/os/            system  lib/os/  kmod/uapi/  lib/core/atomic[.]h
 lib/transport/     system  lib/transport[.]h  lib/include/  lib/core/  lib/os/  kmod/uapi/  lib/transport/[a-z]+_[a-z]+[.]h  lib/transport/SELF[.]h
-lib/call/          system  lib/[a-z_]+[.]h  lib/include/  lib/os/sys[.]h  lib/call/
+lib/call/          system  lib/(use|calls|transport)[.]h  lib/include/  lib/os/sys[.]h  lib/call/
 lib/chan[.]c       system  lib/[a-z_]+[.]h  lib/include/  lib/os/fork[.]h
+lib/use[.][ch]     system  lib/(use|transport)[.]h  lib/os/fork[.]h
 lib/uri[.]c        system  lib/[a-z_]+[.]h  lib/include/  lib/os/  kmod/uapi/kipc_(ring|queue)[.]h
 lib/               system  lib/[a-z_]+[.]h  lib/include/
 tools/cmd_(ls|show)[.]c  system  lib/include/  tools/  kmod/uapi/

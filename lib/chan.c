@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
 #include <limits.h>
-#include "chan.h"
+#include "calls.h"
 #include "os/fork.h"
 #include "select.h"
 #include "uri.h"
+#include "use.h"
 
 #define KNOWN_FLAGS (KIPC__KINDS | KIPC_SEND | KIPC_RECV | KIPC_CREATE | KIPC_EXCL)
 #define BOTH        (KIPC_IN | KIPC_OUT)
@@ -175,23 +176,6 @@ int kipc_chan_from_fd(struct kipc_chan **out, int fd, unsigned flags, const stru
 
 /* ---- may this call go on? --------------------------------------------------------------- */
 
-/* A fresh handle becomes ours; one from before a fork is not. */
-static int claim(struct kipc_chan *c)
-{
-	int r = kipc__fork_claim(&c->owner);
-
-	if (r <= 0)
-		return r;
-	r = c->ops->use(c);
-	kipc__fork_settle(&c->owner, r == 0);
-	return r;
-}
-
-static inline int mine(struct kipc_chan *c)
-{
-	return unlikely(!kipc__fork_owns(&c->owner)) ? claim(c) : 0;
-}
-
 /* Why not, for messages: an end that is used for calls carries nothing else. */
 static int refuse(const struct kipc_chan *c, unsigned dirs)
 {
@@ -207,19 +191,10 @@ static inline int ready(struct kipc_chan *c, unsigned dirs)
 
 	if (unlikely(!c))
 		return -EINVAL;
-	r = mine(c);
+	r = kipc__use(c);
 	if (unlikely(r < 0))
 		return r;
 	return unlikely((c->dirs & dirs) != dirs) ? refuse(c, dirs) : 0;
-}
-
-int kipc__chan_ready(struct kipc_chan *c, unsigned dirs)
-{
-	int r = ready(c, 0);
-
-	if (r < 0 || (c->open & dirs) == dirs)
-		return r;
-	return (c->granted & dirs) == dirs ? -EPIPE : -EACCES;
 }
 
 static inline unsigned batch(unsigned n)
@@ -401,7 +376,7 @@ int kipc_wait(struct kipc_chan *c, unsigned events, int64_t timeout)
 	events &= ~KIPC_HUP;
 	if (events == 0 || (events & ~BOTH))
 		return -EINVAL;
-	r = kipc__chan_ready(c, events);
+	r = kipc__use_ready(c, events);
 	if (r < 0)
 		return r;
 	if ((events & KIPC_IN) && kipc__calls_wait(c->calls))
@@ -415,6 +390,6 @@ int kipc_chan_fd(struct kipc_chan *c, unsigned dir)
 
 	if (dir != KIPC_IN && dir != KIPC_OUT)
 		return -EINVAL;
-	r = kipc__chan_ready(c, dir);
+	r = kipc__use_ready(c, dir);
 	return r < 0 ? r : c->ops->fd(c, dir);
 }

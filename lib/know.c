@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* What one can know about an end, and set of it. */
 #include <errno.h>
-#include "chan.h"
+#include "use.h"
 
 uint64_t kipc_chan_caps(const struct kipc_chan *c)
 {
@@ -19,7 +19,7 @@ int kipc_chan_peer(struct kipc_chan *c, struct kipc_peer *p)
 
 	if (!p || p->size != sizeof(*p))
 		return -EINVAL;
-	r = kipc__chan_ready(c, 0);
+	r = kipc__use_ready(c, 0);
 	if (r < 0)
 		return r;
 	*p = (struct kipc_peer){

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
-#include "chan.h"
+#include "use.h"
 
 /* The front door of what only a subscriber can ask. */
 static int subscriber(struct kipc_chan *c)
 {
-	int r = kipc__chan_ready(c, KIPC_IN);
+	int r = kipc__use_ready(c, KIPC_IN);
 
 	if (r < 0)
 		return r;

@@ -23,7 +23,7 @@ static int begin(struct kipc_chan *c)
 
 int kipc__link_enter(struct kipc_chan *c, unsigned dirs)
 {
-	int r = kipc__chan_ready(c, dirs);
+	int r = kipc__use_ready(c, dirs);
 
 	if (r == 0 && c->kind != KIPC_PAIR)
 		r = -EOPNOTSUPP;

@@ -8,7 +8,8 @@
 #ifndef KIPC_CALL_LINK_H
 #define KIPC_CALL_LINK_H
 
-#include "../chan.h"
+#include "../calls.h"
+#include "../use.h"
 #include "../os/sys.h"
 #include "frame.h"
 
