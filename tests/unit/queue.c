@@ -279,6 +279,28 @@ Test(queue, died_with_a_message_that_was_passed_over)
 	queue_box_free(&b);
 }
 
+/* Somebody may have looked at the slot before it became ready again, and is about to move the hint past
+ * it: it must not be the word that he saw, even where it stays at the same position.
+ */
+Test(queue, a_hint_that_stays_is_another_word)
+{
+	struct kipc_msg m;
+	struct queue_box b;
+	uint64_t before;
+
+	make(&b, 4, 1);
+	for (uint64_t i = 0; i < 2; i++)
+		must_eq(queue_box_put(&b, 0, 10, 0, i), 1);
+	must_eq(kipc__queue_peek(&b.end[4], &m, 1), 1);
+	b.area->classes[0].cons = before = 0;
+	must_eq(queue_box_kill(&b, 4), 1);
+	must(b.area->classes[0].cons != before);
+	must_eq(b.area->classes[0].cons & KIPC_QUEUE_POS_MASK, 0);
+	queue_box_take(&b, 1, 10, 0, 0);
+	queue_box_take(&b, 1, 10, 0, 1);
+	queue_box_free(&b);
+}
+
 Test(queue, left_without_releasing)
 {
 	struct kipc_msg m[3];

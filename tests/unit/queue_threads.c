@@ -205,3 +205,42 @@ Test(queue_threads, with_deaths)
 	play(1, 5, 8, 1, 10);
 	play(4, 2, 64, 2, 100);
 }
+
+/* ---- the bit of a class ----------------------------------------------------------------- */
+
+/* The next message is sent just when the receiver of the last one finds the class empty. */
+static void *answer(void *arg)
+{
+	struct actor *a = arg;
+	struct scene *s = a->s;
+	struct kipc_msg m;
+	uint8_t buf[8];
+
+	while (!kipc__load_acquire(&s->over)) {
+		m = (struct kipc_msg){ .data = buf, .len = sizeof(buf) };
+		if (kipc__queue_recv(&s->b.end[a->end], &m, 1) == 1)
+			kipc__fetch_add(&s->left, -1U);
+	}
+	return NULL;
+}
+
+Test(queue_threads, no_message_without_its_bit)
+{
+	struct kipc_msg m = { .data = "", .flags = KIPC_PRIO(1) };
+	unsigned rounds = harness_rounds(150000);
+	struct scene s = { .left = 0 };
+	struct actor a;
+
+	queue_box_make(&s.b, 4, 64, 2, 0);
+	start(&s, &a, 1, answer);
+	for (unsigned i = 0; i < rounds; i++) {
+		kipc__fetch_add(&s.left, 1);
+		must_eq(kipc__queue_send(&s.b.end[0], &m, 1), 1);
+		for (unsigned k = 0; kipc__load_acquire(&s.left); k++)
+			if (k % 1024 == 1023)
+				sched_yield();
+	}
+	kipc__store_release(&s.over, 1);
+	must_eq(pthread_join(a.thread, NULL), 0);
+	queue_box_free(&s.b);
+}
