@@ -236,7 +236,8 @@ struct kipc_ring_end {
 /* 0x300: of kinds with more than two ends: sets of ends, a bit each. */
 struct kipc_ring_sets {
 	__u64 polled[2][2]; /* [side]: the poller of this end waits for its doorbell */
-	__u8 pad[96];
+	__u64 looked_at; /* when somebody last looked at the life of all ends: CLOCK_MONOTONIC, ns */
+	__u8 pad[88];
 	__u64 bound[2]; /* pubsub: the publisher waits for this subscriber */
 	__u8 pad2[112];
 };

@@ -147,6 +147,11 @@ uint32_t kipc__hub_state(const struct kipc__hub *h, unsigned end);      /* KIPC_
 void kipc__hub_look(struct kipc__hub *h); /* who of those that matter has died? */
 void kipc__hub_look_sometimes(struct kipc__hub *h);
 
+/* The same for a sleeper whose nap is over: where all watch all, one look in a while does for the whole
+ * crowd, or its cost would grow with the square of the sleepers.
+ */
+void kipc__hub_look_in_turn(struct kipc__hub *h);
+
 /* hub_poll.c, hub_wait.c: the verbs' helpers and three slots of the transport table. */
 void kipc__hub_idle(struct kipc__hub *h, unsigned side);
 int kipc__hub_fd(struct kipc_chan *c, unsigned dir);

@@ -33,7 +33,7 @@ static void rearm(struct kipc__hub *h, unsigned side)
 
 	kipc__hub_bell_drain(h, side);
 	if (read(h->ticker, &ticks, sizeof(ticks)) == (ssize_t)sizeof(ticks))
-		kipc__hub_look(h);
+		kipc__hub_look_in_turn(h);
 	(void)kipc__hub_arm(h, side, KIPC_ARMED_POLLED);
 	if (h->kind->ready(h, side) != 0) /* (J) */
 		kipc__hub_bell_self(h, side);

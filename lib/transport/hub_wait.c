@@ -52,7 +52,7 @@ static int park(struct kipc__hub *h, unsigned side, int64_t deadline)
 		r = kipc__futex_wait(&kipc__hub_bell(h, side)->armed, armed, deadline, NAP_NS);
 	}
 	if (r == -ETIMEDOUT) {
-		kipc__hub_look(h);
+		kipc__hub_look_in_turn(h);
 		r = deadline != KIPC__NEVER && kipc__now() >= deadline ? -ETIMEDOUT : 0;
 	}
 	return r;
