@@ -178,6 +178,10 @@ EACH_FORM(call_cancelled_before_the_server_saw_it)
 	must_eq(kipc_call_next(d.end[0], &q, 0), 0);
 	must_eq(kipc_reply(d.end[0], q.id, NULL, 0, 0), 0);
 	must_eq(kipc_call_end(d.end[1], mine, NULL, 0, 0), 0);
+	id = begin(d.end[0], -1); /* all that was said meanwhile comes before the reply to this */
+	must_eq(kipc_call_next(d.end[1], &q, 0), 0);
+	must_eq(kipc_reply(d.end[1], q.id, NULL, 0, 0), 0);
+	must_eq(kipc_call_end(d.end[0], id, NULL, 0, 0), 0);
 	duo_close(&d);
 }
 
@@ -231,4 +235,44 @@ EACH_FORM(call_words_wait_for_room)
 	must_eq(kipc_reply(d.end[1], q.id, NULL, 0, 0), 0);
 	must_eq(kipc_call_end(d.end[0], id[0], NULL, 0, 0), 0);
 	duo_close(&d);
+}
+
+/* No room for a word at all: it goes as soon as there is some, also while the server sleeps. */
+static void fill_and_refuse(struct peer *me, void *arg)
+{
+	struct kipc_chan *c = duo_theirs(arg);
+	size_t len = chan_get(c, KIPC_OPT_MAX_MSG) / 4;
+	uint8_t *big = calloc(1, len);
+	struct kipc_request q;
+	int64_t r;
+
+	must_eq(kipc_call_next(c, &q, -1), 0);
+	while ((r = kipc_call_begin(c, big, len, 0)) > 0)
+		;
+	while (r == -EAGAIN && (r = kipc_call_begin(c, NULL, 0, 0)) > 0)
+		r = -EAGAIN;
+	must(r == -EAGAIN || r == -EBUSY);
+	must_eq(kipc_reply_error(c, q.id, -EIO), 0);
+	peer_tell(me, 'f');
+	must_eq(kipc_call_next(c, &q, -1), -EPIPE);
+	free(big);
+	kipc_chan_close(c);
+}
+
+EACH_FORM(call_words_wait_for_room_on_their_own)
+{
+	struct kipc_chan *c;
+	struct peer peer;
+	struct duo d;
+	int64_t id;
+
+	duo_make(&d, f, "size=4K&wait=block");
+	peer_start(&peer, fill_and_refuse, &d);
+	c = duo_mine(&d);
+	id = begin(c, -1);
+	peer_expect(&peer, 'f');
+	await_asleep(peer.pid);
+	must(kipc_call_end(c, id, NULL, 0, -1) == -EIO - KIPC_CALL_REMOTE);
+	kipc_chan_close(c);
+	peer_end(&peer);
 }
