@@ -55,6 +55,11 @@ int kipc__region_bell(int *fd, const char *name, const __u64 id[2], unsigned end
 
 /* The doorbell of another end, to ring it, as long as there is one by that number. */
 int kipc__region_bell_join(int *fd, const char *name, const __u64 id[2], unsigned number);
+
+/* Is it open for reading anywhere? -ENXIO: it is not; otherwise the descriptor has EPOLLERR when it is not
+ * any more. Not for writing: that would raise SIGPIPE.
+ */
+int kipc__region_bell_watch(int *fd, const char *name, const __u64 id[2], unsigned number);
 void kipc__region_bell_unlink(const char *name, const __u64 id[2], unsigned end);
 
 /* Call each for the name of every named region that exists, and remove doorbells without an owner. */

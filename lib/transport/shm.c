@@ -47,7 +47,9 @@ static struct kipc__shm_chan *shm_new(const struct kipc__config *cfg, unsigned e
 
 	if (!s)
 		return NULL;
-	*s = (struct kipc__shm_chan){ .sock = -1, .bell = -1, .peer_bell = -1, .watch = -1 };
+	*s = (struct kipc__shm_chan){
+		.sock = -1, .bell = -1, .peer_bell = -1, .way = -1, .watch = -1
+	};
 	pthread_mutex_init(&s->mutex, NULL);
 	s->epoll[0] = s->epoll[1] = -1;
 	kipc__ring_base_init(&s->ring, &kipc__transport_shm, &shm_back, cfg);
@@ -78,6 +80,8 @@ static int shm_attach(struct kipc__ring_chan *c)
 	}
 	if (r < 0)
 		kipc__shm_unlock(s);
+	else
+		kipc__shm_way_end(s);
 	return r;
 }
 
@@ -93,6 +97,8 @@ static void shm_detach(struct kipc__ring_chan *c, bool handover)
 		kipc__shm_name_drop(s);
 	} else {
 		kipc__store_release(&c->status->ends[c->end].state, KIPC_END_FREE);
+		kipc__shm_wake(c, KIPC_SIDE_DATA); /* a poller watches the way */
+		kipc__shm_wake(c, KIPC_SIDE_SPACE);
 	}
 	kipc__shm_unlock(s);
 	kipc__shm_unmap(s);
@@ -187,7 +193,7 @@ struct parcel {
 	char name[KIPC__REGION_NAME_MAX];
 };
 
-static const char parcel_magic[8] = "kipcshm1";
+static const char parcel_magic[8] = "kipcshm2";
 
 static int shm_handover(struct kipc_chan *base)
 {
@@ -195,16 +201,23 @@ static int shm_handover(struct kipc_chan *base)
 	struct parcel p = { .end = s->ring.end, .mode = s->mode };
 	int fds[2] = { kipc__lockfile_fd(s->file), s->sock };
 	int pipe[2];
-	int r = s->ring.rx.part ? -EBUSY : kipc__unix_pair(pipe, SOCK_DGRAM);
+	int r = s->ring.rx.part ? -EBUSY : *s->name ? kipc__shm_way_open(s) : 0;
 
-	if (r < 0)
+	if (r == 0)
+		r = kipc__unix_pair(pipe, SOCK_DGRAM);
+	if (r < 0) {
+		kipc__shm_way_end(s);
 		return r;
+	}
+	if (*s->name)
+		fds[1] = s->way;
 	memcpy(p.magic, parcel_magic, sizeof(p.magic));
 	memcpy(p.name, s->name, sizeof(p.name));
-	r = kipc__fds_send(pipe[1], fds, s->sock >= 0 ? 2 : 1, &p, sizeof(p));
+	r = kipc__fds_send(pipe[1], fds, 2, &p, sizeof(p));
 	kipc__fd_close(pipe[1]);
 	if (r < 0) {
 		kipc__fd_close(pipe[0]);
+		kipc__shm_way_end(s);
 		return r;
 	}
 	shm_detach(&s->ring, true);
@@ -215,10 +228,11 @@ static int shm_handover(struct kipc_chan *base)
 static int parcel_open(struct kipc__shm_chan **out, const struct parcel *p, int fds[2], int n,
                        const struct kipc__config *cfg)
 {
-	bool named = memchr(p->name, '\0', sizeof(p->name)) && *p->name;
+	bool named = *p->name;
 	struct kipc__shm_chan *s;
 
-	if (p->end > 1 || n != (named ? 1 : 2) || (!named && !kipc__region_sealed(fds[0]))) {
+	if (p->end > 1 || !memchr(p->name, '\0', sizeof(p->name)) || n != 2 ||
+	    (!named && !kipc__region_sealed(fds[0]))) {
 		kipc__why_set(named || n != 2 ? "not what kipc_chan_handover() sends"
 		                              : "the memory is not sealed against shrinking");
 		return -EBADMSG;
@@ -253,7 +267,7 @@ static int shm_from_fd(struct kipc_chan **out, int fd, const struct kipc__config
 		kipc__fd_close(fds[1]);
 		return r;
 	}
-	s->sock = fds[1];
+	*(*s->name ? &s->way : &s->sock) = fds[1];
 	r = kipc__lockfile_get(&s->file, fds[0]);
 	if (r == 0)
 		r = learn(s);

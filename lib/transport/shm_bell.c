@@ -12,6 +12,8 @@
  * two that it is sent before it arms again, and where it does not it spoils its own messages only.
  */
 
+#define WAY(end) (2 + (end))
+
 static const char letters[2] = { [KIPC_SIDE_DATA] = 'd', [KIPC_SIDE_SPACE] = 's' };
 
 int kipc__shm_bell_fd(const struct kipc__shm_chan *s)
@@ -107,6 +109,15 @@ int kipc__shm_bell_open(struct kipc__shm_chan *s)
 	return r;
 }
 
+/* Whatever lies beside a named region. */
+void kipc__shm_bell_unlink(const struct kipc__shm_chan *s)
+{
+	unsigned number;
+
+	for (number = 0; number <= WAY(1); number++)
+		kipc__region_bell_unlink(s->name, s->ring.ident.id, number);
+}
+
 void kipc__shm_bell_close(struct kipc__shm_chan *s)
 {
 	unsigned side;
@@ -116,4 +127,47 @@ void kipc__shm_bell_close(struct kipc__shm_chan *s)
 	kipc__fd_close(s->watch);
 	kipc__fd_close(s->bell);
 	kipc__fd_close(s->peer_bell);
+	kipc__fd_close(s->way);
+}
+
+/* ---- on the way ------------------------------------------------------------------------- */
+
+/*
+ * A named end that was handed over has no owner until somebody takes it into use, and is lost when the
+ * descriptor is thrown away. So a FIFO beside the region travels with it, open for reading: whoever can
+ * open that for writing knows that the end is on its way, and who keeps it open is told of the loss.
+ */
+int kipc__shm_way_open(struct kipc__shm_chan *s)
+{
+	return kipc__region_bell(&s->way, s->name, s->ring.ident.id, WAY(s->ring.end), true,
+	                         s->mode);
+}
+
+/* A descriptor that has EPOLLERR when it is not on its way any more; negative: it is not. */
+int kipc__shm_way_watch(const struct kipc__shm_chan *s, unsigned end)
+{
+	int fd;
+	int r = -ENOENT;
+
+	if (*s->name)
+		r = kipc__region_bell_watch(&fd, s->name, s->ring.ident.id, WAY(end));
+	return r < 0 ? r : fd;
+}
+
+bool kipc__shm_way_is(const struct kipc__shm_chan *s, unsigned end)
+{
+	int fd = kipc__shm_way_watch(s, end);
+
+	kipc__fd_close(fd);
+	return fd >= 0;
+}
+
+/* It has arrived: its owner holds the life lock, and has said so. */
+void kipc__shm_way_end(struct kipc__shm_chan *s)
+{
+	if (s->way < 0)
+		return;
+	kipc__region_bell_unlink(s->name, s->ring.ident.id, WAY(s->ring.end));
+	kipc__fd_close(s->way);
+	s->way = -1;
 }

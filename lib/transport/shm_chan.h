@@ -31,6 +31,8 @@ struct kipc__shm_chan {
 	int sock;
 	int bell;      /* named: my doorbell, a FIFO, once somebody polls */
 	int peer_bell; /* named: the peer's, once it has to be rung */
+	int way;       /* named: this end is on its way here and not in use yet */
+	bool met;      /* the peer was seen in its end */
 
 	/* Polling, by side: epoll contains the doorbell and the watch. Either half of the end may set
 	 * these up, so they are written under the mutex, and read by atomics outside of it.
@@ -43,7 +45,7 @@ struct kipc__shm_chan {
 	uint32_t watched; /* the generation of the end that the watch is for */
 };
 
-/* shm_bell.c: the doorbell of pollers. */
+/* shm_bell.c: the doorbell of pollers; ends of named pairs that are on their way. */
 int kipc__shm_bell_fd(const struct kipc__shm_chan *s);
 int kipc__shm_bell_open(struct kipc__shm_chan *s);
 void kipc__shm_bell_ring(struct kipc__shm_chan *s, unsigned side);
@@ -52,6 +54,11 @@ void kipc__shm_bell_self(struct kipc__shm_chan *s, unsigned side);
 void kipc__shm_bell_quiet(struct kipc__shm_chan *s, unsigned side);
 void kipc__shm_bell_drain(struct kipc__shm_chan *s, unsigned side);
 void kipc__shm_bell_close(struct kipc__shm_chan *s);
+void kipc__shm_bell_unlink(const struct kipc__shm_chan *s);
+int kipc__shm_way_open(struct kipc__shm_chan *s);
+int kipc__shm_way_watch(const struct kipc__shm_chan *s, unsigned end);
+bool kipc__shm_way_is(const struct kipc__shm_chan *s, unsigned end);
+void kipc__shm_way_end(struct kipc__shm_chan *s);
 
 /* shm_wake.c: arming and waking, saying that an end is gone. */
 struct kipc_ring_bell *kipc__shm_my_bell(struct kipc__ring_chan *c, unsigned side);

@@ -41,6 +41,19 @@ static uint32_t peer_state(const struct kipc__ring_chan *c)
 	return kipc__load_acquire(&c->status->ends[KIPC__RING_PEER(c)].state);
 }
 
+/* It was handed over, and is neither on its way nor has it arrived. */
+static bool strayed(struct kipc__shm_chan *s)
+{
+	struct kipc__ring_chan *c = &s->ring;
+	unsigned peer = KIPC__RING_PEER(c);
+	pid_t pid;
+
+	return (kipc__load_relaxed(&s->met) ||
+	        kipc__load_relaxed(&c->status->ends[peer].generation)) &&
+	       !kipc__shm_way_is(s, peer) && kipc__lockfile_held(s->file, peer, &pid) == 0 &&
+	       peer_state(c) == KIPC_END_FREE;
+}
+
 /* The peer may have written any state before it died. Only "free" is believed, where it can be: an end
  * that was not taken yet, or was handed over.
  */
@@ -50,7 +63,8 @@ static bool lost(struct kipc__ring_chan *c)
 	pid_t pid;
 
 	if (peer_state(c) == KIPC_END_FREE)
-		return orphaned(s);
+		return *s->name ? strayed(s) : orphaned(s);
+	kipc__store_relaxed(&s->met, true);
 	if (kipc__lockfile_held(s->file, KIPC__RING_PEER(c), &pid) != 0)
 		return false;
 	return peer_state(c) != KIPC_END_FREE; /* it handed over meanwhile */

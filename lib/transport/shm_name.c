@@ -51,16 +51,29 @@ static uint32_t state_of(struct kipc__shm_chan *s, unsigned end)
 	return kipc__load_acquire(&s->ring.status->ends[end].state);
 }
 
+/* Has this end an owner, or is it on its way to one? In this order: who has arrived holds the lock before
+ * it is off the way.
+ */
+static bool taken(struct kipc__shm_chan *s, unsigned end)
+{
+	return kipc__shm_way_is(s, end) || held(s, end);
+}
+
 /* Has one of the two been there and gone? */
 static bool over(struct kipc__shm_chan *s)
 {
 	unsigned end, living = 0;
 
 	for (end = 0; end < 2; end++) {
-		if (state_of(s, end) == KIPC_END_DEAD ||
-		    (state_of(s, end) == KIPC_END_LIVE && !held(s, end)))
+		const struct kipc_ring_end *e = &s->ring.status->ends[end];
+		bool been = state_of(s, end) == KIPC_END_LIVE || kipc__load_relaxed(&e->generation);
+
+		if (state_of(s, end) == KIPC_END_DEAD)
 			return true;
-		living += held(s, end);
+		if (taken(s, end))
+			living++;
+		else if (been)
+			return true;
 	}
 	return living == 0;
 }
@@ -68,11 +81,8 @@ static bool over(struct kipc__shm_chan *s)
 /* Under the setup lock, with the name still that file's. */
 static void name_remove(struct kipc__shm_chan *s)
 {
-	unsigned end;
-
 	kipc__region_unlink(s->name);
-	for (end = 0; end < 2; end++)
-		kipc__region_bell_unlink(s->name, s->ring.ident.id, end);
+	kipc__shm_bell_unlink(s);
 }
 
 /* One end is gone. Nobody rings the other one any more, and if that were killed later, nobody would
@@ -80,8 +90,6 @@ static void name_remove(struct kipc__shm_chan *s)
  */
 void kipc__shm_name_drop(struct kipc__shm_chan *s)
 {
-	unsigned end;
-
 	if (!*s->name)
 		return;
 	if (kipc__shm_setup_lock(s->file, 0) == 0) {
@@ -89,8 +97,7 @@ void kipc__shm_name_drop(struct kipc__shm_chan *s)
 			kipc__region_unlink(s->name);
 		kipc__shm_setup_unlock(s->file);
 	}
-	for (end = 0; end < 2; end++)
-		kipc__region_bell_unlink(s->name, s->ring.ident.id, end);
+	kipc__shm_bell_unlink(s);
 }
 
 /* ---- joining ---------------------------------------------------------------------------- */
@@ -113,8 +120,8 @@ static int take_end(struct kipc__shm_chan *s, const struct kipc__config *cfg)
 		kipc__why_set("the name exists");
 		return -EEXIST;
 	}
-	s->ring.end = state_of(s, 1) == KIPC_END_FREE && !held(s, 1) ? 1 : 0;
-	if (state_of(s, s->ring.end) != KIPC_END_FREE || held(s, s->ring.end)) {
+	s->ring.end = state_of(s, 1) == KIPC_END_FREE && !taken(s, 1) ? 1 : 0;
+	if (state_of(s, s->ring.end) != KIPC_END_FREE || taken(s, s->ring.end)) {
 		kipc__why_set("both ends of it are taken");
 		return -EBUSY;
 	}
@@ -238,7 +245,8 @@ static void sweep_region(const char *name)
 	strcpy(s.name, name);
 	if (pread(fd, id, sizeof(*id), 0) == sizeof(*id) && id->magic == KIPC_RING_MAGIC &&
 	    kipc__shm_setup_lock(s.file, 0) == 0) {
-		if (kipc__shm_abandoned(s.file) && kipc__region_is(fd, name))
+		if (!kipc__shm_way_is(&s, 0) && !kipc__shm_way_is(&s, 1) &&
+		    kipc__shm_abandoned(s.file) && kipc__region_is(fd, name))
 			name_remove(&s);
 		kipc__shm_setup_unlock(s.file);
 	}

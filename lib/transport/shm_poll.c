@@ -79,12 +79,16 @@ static void watch(struct kipc__shm_chan *s)
 		return;
 	if (s->watch >= 0)
 		unwatch(s);
-	if (kipc__lockfile_held(s->file, peer, &pid) != 1 || pid == getpid())
+	if (kipc__lockfile_held(s->file, peer, &pid) != 1)
+		pid = -1;
+	if (pid == getpid())
 		return;
 	s->watched = generation;
 	fd = pid > 0 ? pidfd_of(s, peer, pid) : -1;
-	s->watch_ticks = fd < 0;
-	if (fd < 0)
+	if (pid < 0)
+		fd = kipc__shm_way_watch(s, peer); /* handed over, perhaps */
+	s->watch_ticks = fd < 0 && pid >= 0;
+	if (s->watch_ticks)
 		fd = ticker();
 	kipc__store_relaxed(&s->watch, fd);
 	if (fd >= 0) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Ends that move to another process: handover, SCM_RIGHTS, exec; and what exec must not inherit. */
+#include <poll.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/epoll.h>
@@ -176,10 +177,8 @@ EACH_FORM(pass_handover_while_the_peer_sleeps)
 	kipc_chan_close(again);
 }
 
-/* Handed over, and the descriptor thrown away: the peer is told. (Behind a name, the end may find a
- * new owner through the name.)
- */
-EACH_ANON(pass_handover_to_nobody)
+/* Handed over, and the descriptor thrown away: the peer is told, asleep or not. */
+EACH_FORM(pass_handover_to_nobody)
 {
 	struct duo d;
 
@@ -189,6 +188,75 @@ EACH_ANON(pass_handover_to_nobody)
 	recv_one(d.end[0], 10, 1, 0);
 	must_eq(kipc_recv(d.end[0], &d, sizeof(d), -1), -EPIPE);
 	kipc_chan_close(d.end[0]);
+}
+
+/* The same for somebody who polls, whether he began before or after. */
+EACH_FORM(pass_a_poller_hears_of_a_lost_end)
+{
+	for (int after = 0; after < 2; after++) {
+		struct pollfd p = { .events = POLLIN };
+		struct duo d;
+		int fd, r;
+
+		duo_both(&d, f, "size=4K");
+		must_eq(send_one(d.end[1], 10, 1, 0, 0), 0);
+		recv_one(d.end[0], 10, 1, 0);
+		if (!after)
+			p.fd = (int)must_ok(kipc_chan_fd(d.end[0], KIPC_IN));
+		fd = (int)must_ok(kipc_chan_handover(d.end[1]));
+		p.fd = (int)must_ok(kipc_chan_fd(d.end[0], KIPC_IN));
+		while (poll(&p, 1, 0) == 1)
+			must_eq(kipc_recv(d.end[0], &d, sizeof(d), 0), -EAGAIN);
+		close(fd);
+		do {
+			must_eq(must_sys(poll(&p, 1, -1)), 1);
+			r = (int)kipc_recv(d.end[0], &d, sizeof(d), 0);
+		} while (r == -EAGAIN);
+		must_eq(r, -EPIPE);
+		kipc_chan_close(d.end[0]);
+	}
+}
+
+static void open_another(struct peer *me, void *arg)
+{
+	struct kipc_chan *c;
+
+	peer_expect(me, 'h');
+	must_eq(kipc_chan_open(&c, arg, KIPC_PAIR | KIPC_CREATE, NULL), 0);
+	kipc_chan_close(c);
+	peer_tell(me, 'o');
+}
+
+/* An end on its way is nobody's to take, and its name is not taken for a leftover, which the first open
+ * of a process removes.
+ */
+Test(shm_named, pass_on_the_way, .init = harness_begin, .fini = harness_end)
+{
+	char uri[URI_MAX], other[URI_MAX];
+	struct kipc_chan *c[2], *third;
+	struct peer peer;
+	int fd;
+
+	form_uri(&shm_named, "size=4K", uri, sizeof(uri));
+	form_uri(&shm_named, "size=4K", other, sizeof(other));
+	peer_start(&peer, open_another, other);
+	must_eq(kipc_chan_open(&c[0], uri, KIPC_PAIR | KIPC_CREATE, NULL), 0);
+	fd = (int)must_ok(kipc_chan_handover(c[0]));
+	peer_tell(&peer, 'h');
+	peer_expect(&peer, 'o');
+	peer_end(&peer);
+	must_eq(kipc_chan_open(&c[1], uri, KIPC_PAIR, NULL), 0);
+	must_eq(kipc_chan_open(&third, uri, KIPC_PAIR | KIPC_CREATE, NULL), -EBUSY);
+	must_eq(kipc_chan_from_fd(&c[0], fd, KIPC_PAIR, NULL), 0);
+	must_eq(send_one(c[0], 10, 1, 0, 0), 0);
+	recv_one(c[1], 10, 1, 0);
+	fd = (int)must_ok(kipc_chan_handover(c[0]));
+	close(fd);
+	must_eq(kipc_chan_open(&third, uri, KIPC_PAIR, NULL), -ENOENT);
+	must_eq(kipc_chan_open(&third, uri, KIPC_PAIR | KIPC_CREATE, NULL), 0);
+	must_eq(kipc_recv(c[1], uri, sizeof(uri), -1), -EPIPE);
+	kipc_chan_close(c[1]);
+	kipc_chan_close(third);
 }
 
 /* ---- what is no end of a channel -------------------------------------------------------- */
