@@ -6,6 +6,7 @@ extern const struct mech mech_line, mech_two_lines, mech_slot_stream, mech_copy,
 	mech_syscall;
 extern const struct mech mech_kipc_shm, mech_kipc_kmod, mech_kipc_unix;
 extern const struct mech mech_pubsub_1, mech_pubsub_8;
+extern const struct mech mech_queue_1, mech_queue_4;
 extern const struct mech mech_slot_queue;
 extern const struct mech mech_pipe, mech_fifo, mech_posix_mq, mech_sysv_mq, mech_posix_sem,
 	mech_sysv_sem, mech_unix_stream, mech_unix_seqpacket, mech_unix_dgram, mech_tcp, mech_udp,
@@ -19,7 +20,8 @@ const struct mech *mechs[MECHS_MAX] = {
 	&mech_pipe,     &mech_fifo,        &mech_posix_mq,       &mech_sysv_mq,    &mech_posix_sem,
 	&mech_sysv_sem, &mech_unix_stream, &mech_unix_seqpacket, &mech_unix_dgram, &mech_tcp,
 	&mech_udp,      &mech_raw,         &mech_signal,         &mech_eventfd,    &mech_futex,
-	&mech_vm_readv, &mech_uring_unix,  &mech_pubsub_1,       &mech_pubsub_8,
+	&mech_vm_readv, &mech_uring_unix,  &mech_pubsub_1,       &mech_pubsub_8,   &mech_queue_1,
+	&mech_queue_4,
 };
 
 int mechs_add(const struct mech *m)
