@@ -60,7 +60,8 @@ static void add_line(struct grid *g, const struct row *r)
 /* Families in this order; within one as in the file, which is by name. */
 static int rank(const struct row *r)
 {
-	static const char *const families[] = { "limit:", "kipc:", "pubsub:", "queue:", "peer:", "stock:" };
+	static const char *const families[] = { "limit:", "kipc:", "pubsub:",
+		                                "queue:", "peer:", "stock:" };
 
 	for (int i = 0; i < 6; i++) {
 		if (strncmp(r->transport, families[i], strlen(families[i])) == 0)
