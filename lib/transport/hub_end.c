@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
+#include <time.h>
 #include "hub_chan.h"
 
 /*
@@ -9,6 +10,10 @@
  */
 
 #define LOOK_NS (25 * 1000 * 1000)
+
+/* How long a newcomer waits for another one to clean up, and how long between two looks. */
+#define BURIAL_NS  (100 * 1000 * 1000)
+#define BURIAL_NAP (100 * 1000)
 
 /* In the state of a place that is being cleaned up: a newcomer, who has no place, holds the setup
  * lock instead.
@@ -108,13 +113,12 @@ void kipc__hub_look_sometimes(struct kipc__hub *h)
 
 /* ---- coming and going ------------------------------------------------------------------- */
 
-int kipc__hub_take(struct kipc__hub *h, unsigned first, unsigned last)
+static int take_free(struct kipc__hub *h, unsigned first, unsigned last)
 {
 	unsigned end;
 	uint32_t state;
 	int r;
 
-	look_between(h, first, last);
 	for (end = first; end <= last; end++) {
 		state = kipc__hub_state(h, end);
 		if (state != KIPC_END_FREE && state != KIPC_END_DEAD)
@@ -128,6 +132,32 @@ int kipc__hub_take(struct kipc__hub *h, unsigned first, unsigned last)
 			return r;
 	}
 	return -EBUSY;
+}
+
+static bool being_buried(const struct kipc__hub *h, unsigned first, unsigned last)
+{
+	unsigned end;
+
+	for (end = first; end <= last; end++)
+		if (kipc__hub_state(h, end) == KIPC_END_REAP)
+			return true;
+	return false;
+}
+
+/* A place that somebody cleans up after a dead end will be free in a moment. */
+int kipc__hub_take(struct kipc__hub *h, unsigned first, unsigned last)
+{
+	int64_t deadline = kipc__deadline(BURIAL_NS);
+	struct timespec nap = kipc__timespec(BURIAL_NAP);
+	int r;
+
+	for (;;) {
+		look_between(h, first, last);
+		r = take_free(h, first, last);
+		if (r != -EBUSY || !being_buried(h, first, last) || kipc__now() >= deadline)
+			return r;
+		nanosleep(&nap, NULL);
+	}
 }
 
 void kipc__hub_settle(struct kipc__hub *h)
