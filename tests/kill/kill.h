@@ -12,7 +12,7 @@
  *   stage.c     one k: starts the players, steps, kills, asks everybody
  *   step.c      ptrace
  *   victim.c    the scenes
- *   survivor.c  what it must see
+ *   survivor.c  what it must see; queue.c, topic.c: of the kinds with many ends
  *   newcomer.c  the name afterwards, and what is left in /dev/shm
  *   letter.c    numbered messages whose every byte is known
  */
@@ -50,6 +50,8 @@ struct ledger {
 	uint32_t sent;   /* messages that the victim's calls have committed when they returned */
 	uint32_t trying; /* messages that the present call commits: all or none of them */
 	uint32_t got;    /* messages of the victim that the survivor received */
+	uint32_t taken;  /* letters that the victim has received when its call returned */
+	uint32_t taking; /* letters that the present call receives, or some of them */
 	uint32_t joined; /* a newcomer took the place that the victim had not taken yet */
 };
 
@@ -80,6 +82,7 @@ struct stage {
 /* What a victim does. prepare() comes before the first of the k instructions. */
 struct victim;
 struct scene {
+	unsigned kind; /* 0: KIPC_PAIR */
 	const char *name;
 	void (*prepare)(struct victim *v); /* or NULL */
 	void (*act)(struct victim *v);
@@ -101,6 +104,18 @@ extern const unsigned nr_scenes;
 void victim_main(struct stage *s) __attribute__((noreturn));
 void survivor_main(struct stage *s) __attribute__((noreturn));
 void newcomer_main(struct stage *s) __attribute__((noreturn));
+
+/* In those, for the kinds with many ends. */
+void queue_survive(struct stage *s, struct kipc_chan *c);
+void topic_survive(struct stage *s, struct kipc_chan *c);
+
+/* What the survivor of a queue sends for the victim to receive, before anything else. */
+#define QUEUE_LETTERS 5
+#define QUEUE_SLOTS   8
+#define WARM_ROUNDS   24 /* of a pair: the ring goes round; later letters have higher numbers */
+
+unsigned kind_of(const struct stage *s);
+void poll_for(struct kipc_chan *c, unsigned dir);
 
 /* Between survivor and runner. */
 void say(struct stage *s);

@@ -30,6 +30,22 @@ static void talk_to_myself(struct stage *s, struct kipc_chan *a)
 	kipc_chan_close(b);
 }
 
+/* It brings a letter, whoever is there. A new publisher comes when the old one is dead. */
+static void newcomer_to_many(struct stage *s)
+{
+	unsigned flags = kind_of(s) | KIPC_CREATE;
+	struct kipc_chan *c;
+	struct letter l;
+
+	flags |= s->scene->kind == KIPC_PUBSUB ? s->scene->flags : 0;
+	must_eq(kipc_chan_open(&c, s->uri, flags, NULL), 0);
+	letter_write(&l, NEWCOMER, 0);
+	if (!(flags & KIPC_RECV))
+		must_eq(kipc_send(c, l.body, l.len, -1), 0);
+	kipc_chan_close(c);
+	_exit(0);
+}
+
 void newcomer_main(struct stage *s)
 {
 	struct kipc_peer peer = { .size = sizeof(peer) };
@@ -37,6 +53,8 @@ void newcomer_main(struct stage *s)
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	alarm(s->patience);
+	if (s->scene->kind)
+		newcomer_to_many(s);
 	must_eq(kipc_chan_open(&c, s->uri, KIPC_PAIR | KIPC_CREATE, NULL), 0);
 	must_eq(kipc_chan_peer(c, &peer), 0);
 	if (peer.state == KIPC_PEER_ALIVE) {

@@ -5,8 +5,6 @@
 #include <signal.h>
 #include "kill.h"
 
-#define ROUNDS 24 /* of the warm-up: the ring goes round */
-
 void say(struct stage *s)
 {
 	must(write(s->said[1], "s", 1) == 1);
@@ -19,6 +17,19 @@ void hear(struct stage *s)
 	must(read(s->told[0], &c, 1) == 1);
 }
 
+unsigned kind_of(const struct stage *s)
+{
+	return s->scene->kind ? s->scene->kind : KIPC_PAIR;
+}
+
+/* Who publishes does not subscribe. */
+static unsigned other_side(const struct stage *s)
+{
+	return s->scene->kind != KIPC_PUBSUB ? 0
+	       : s->scene->flags & KIPC_SEND ? KIPC_RECV
+	                                     : KIPC_SEND;
+}
+
 static struct kipc_chan *meet(struct stage *s)
 {
 	struct kipc_chan *c;
@@ -27,7 +38,7 @@ static struct kipc_chan *meet(struct stage *s)
 		kipc_chan_close(s->end[0]);
 		return s->end[1];
 	}
-	must_eq(kipc_chan_open(&c, s->uri, KIPC_PAIR | KIPC_CREATE, NULL), 0);
+	must_eq(kipc_chan_open(&c, s->uri, kind_of(s) | other_side(s) | KIPC_CREATE, NULL), 0);
 	return c;
 }
 
@@ -61,7 +72,7 @@ static void warm(struct stage *s, struct kipc_chan *c)
 	struct letter in, out;
 	uint32_t i;
 
-	for (i = 0; i < ROUNDS; i++) {
+	for (i = 0; i < WARM_ROUNDS; i++) {
 		ssize_t len = kipc_recv(c, in.body, sizeof(in.body), -1);
 
 		must(len >= 0);
@@ -74,7 +85,7 @@ static void warm(struct stage *s, struct kipc_chan *c)
 static uint32_t fill(struct kipc_chan *c)
 {
 	struct letter l;
-	uint32_t number = ROUNDS;
+	uint32_t number = WARM_ROUNDS;
 	int r;
 
 	for (;; number++) {
@@ -89,7 +100,7 @@ static uint32_t fill(struct kipc_chan *c)
 
 /* ---- waiting ---------------------------------------------------------------------------- */
 
-static void poll_for(struct kipc_chan *c, unsigned dir)
+void poll_for(struct kipc_chan *c, unsigned dir)
 {
 	struct pollfd p = { .fd = kipc_chan_fd(c, dir), .events = POLLIN };
 
@@ -196,6 +207,14 @@ void survivor_main(struct stage *s)
 		hear(s);
 	c = meet(s);
 	say(s);
+	if (scene->kind) {
+		if (scene->kind == KIPC_QUEUE)
+			queue_survive(s, c);
+		else
+			topic_survive(s, c);
+		kipc_chan_close(c);
+		_exit(0);
+	}
 	if (!scene->fresh && !scene->creates)
 		warm(s, c);
 	if (scene->full)

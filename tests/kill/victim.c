@@ -5,7 +5,6 @@
 #include <sys/prctl.h>
 #include "kill.h"
 
-#define ROUNDS  24 /* as the survivor's */
 #define LETTERS 5
 #define NAP     (20 * 1000 * 1000)
 
@@ -37,7 +36,7 @@ static void committed(struct victim *v, uint32_t n)
 static void join(struct victim *v)
 {
 	struct stage *s = v->stage;
-	unsigned flags = KIPC_PAIR | s->scene->flags | (s->scene->creates ? KIPC_CREATE : 0);
+	unsigned flags = kind_of(s) | s->scene->flags | (s->scene->creates ? KIPC_CREATE : 0);
 
 	if (s->flavour->named)
 		must_eq(kipc_chan_open(&v->chan, s->uri, flags, NULL), 0);
@@ -48,7 +47,7 @@ static void warm(struct victim *v)
 	struct letter in, out;
 	uint32_t i;
 
-	for (i = 0; i < ROUNDS; i++) {
+	for (i = 0; i < WARM_ROUNDS; i++) {
 		ssize_t len;
 
 		letter_write(&out, VICTIM, i);
@@ -56,7 +55,7 @@ static void warm(struct victim *v)
 		len = kipc_recv(v->chan, in.body, sizeof(in.body), -1);
 		must(len >= 0 && letter_is(in.body, (size_t)len, SURVIVOR, i));
 	}
-	v->ledger->sent = ROUNDS;
+	v->ledger->sent = WARM_ROUNDS;
 }
 
 static void letters_write(struct victim *v)
@@ -65,7 +64,7 @@ static void letters_write(struct victim *v)
 
 	for (i = 0; i < LETTERS; i++) {
 		letter_write(&v->letter[i], VICTIM, v->ledger->sent + i);
-		letter_write(&v->answer[i], SURVIVOR, ROUNDS + i);
+		letter_write(&v->answer[i], SURVIVOR, WARM_ROUNDS + i);
 		v->msg[i] = (struct kipc_msg){ .data = v->letter[i].body, .len = v->letter[i].len };
 	}
 }
@@ -155,11 +154,25 @@ static void think_better(struct victim *v)
 	send_letter(v, 0);
 }
 
-static void receive_letter(struct victim *v, unsigned i, int64_t timeout)
+static void taking(struct victim *v, uint32_t n)
+{
+	__atomic_store_n(&v->ledger->taking, n, __ATOMIC_SEQ_CST);
+}
+
+static void taken(struct victim *v, uint32_t n)
+{
+	__atomic_store_n(&v->ledger->taken, v->ledger->taken + n, __ATOMIC_SEQ_CST);
+	taking(v, 0);
+}
+
+static void receive_letter(struct victim *v, unsigned i)
 {
 	struct letter l;
-	ssize_t len = kipc_recv(v->chan, l.body, sizeof(l.body), timeout);
+	ssize_t len;
 
+	taking(v, 1);
+	len = kipc_recv(v->chan, l.body, sizeof(l.body), -1);
+	taken(v, 1);
 	must_eq(len, v->answer[i].len);
 	must(memcmp(l.body, v->answer[i].body, v->answer[i].len) == 0);
 }
@@ -169,7 +182,7 @@ static void receive_some(struct victim *v)
 	unsigned i;
 
 	for (i = 0; i < 3; i++)
-		receive_letter(v, i, -1);
+		receive_letter(v, i);
 }
 
 static void receive_batch(struct victim *v)
@@ -180,7 +193,9 @@ static void receive_batch(struct victim *v)
 
 	for (i = 0; i < LETTERS; i++)
 		m[i] = (struct kipc_msg){ .data = l[i].body, .len = sizeof(l[i].body) };
+	taking(v, LETTERS);
 	must_eq(kipc_recv_n(v->chan, m, LETTERS, -1), LETTERS);
+	taken(v, LETTERS);
 }
 
 static void read_in_place(struct victim *v)
@@ -192,8 +207,12 @@ static void read_in_place(struct victim *v)
 	for (i = 0; i < LETTERS; i++)
 		must(m[i].len == v->answer[i].len &&
 		     memcmp(m[i].data, v->answer[i].body, m[i].len) == 0);
+	taking(v, 2);
 	must_eq(kipc_release(v->chan, 2), 2);
+	taken(v, 2);
+	taking(v, LETTERS - 2);
 	must_eq(kipc_release(v->chan, LETTERS - 2), LETTERS - 2);
+	taken(v, LETTERS - 2);
 }
 
 static void wait_for_data(struct victim *v)
@@ -286,6 +305,16 @@ static void create(struct victim *v)
 
 /* ---- the scenes --------------------------------------------------------------------------- */
 
+#define QUEUE(NAME, ...)                                                \
+	{                                                               \
+		.name = "queue: " NAME, .kind = KIPC_QUEUE, __VA_ARGS__ \
+	}
+
+#define TOPIC(NAME, ...)                                                  \
+	{                                                                 \
+		.name = "pubsub: " NAME, .kind = KIPC_PUBSUB, __VA_ARGS__ \
+	}
+
 const struct scene scenes[] = {
 	{ .name = "send", .act = send_some, .commits = 3 },
 	{ .name = "send_n", .act = send_batch, .commits = LETTERS },
@@ -322,6 +351,25 @@ const struct scene scenes[] = {
 	  .flags = KIPC_RECV,
 	  .fresh = true },
 	{ .name = "create", .prepare = look_through, .act = create, .creates = true },
+	QUEUE("send", .act = send_some, .commits = 3),
+	QUEUE("send_n", .act = send_batch, .commits = LETTERS),
+	QUEUE("reserve, commit", .act = write_in_place, .commits = LETTERS),
+	QUEUE("reserve, discard, send", .act = think_better, .commits = 1),
+	QUEUE("recv", .act = receive_some, .full = true, .away = true, .commits = 3),
+	QUEUE("recv_n", .act = receive_batch, .full = true, .away = true, .commits = LETTERS),
+	QUEUE("peek, release", .act = read_in_place, .full = true, .away = true,
+	      .commits = LETTERS),
+	QUEUE("close", .act = close_end),
+	QUEUE("begin", .prepare = look_through, .act = begin, .fresh = true, .commits = 1),
+	TOPIC("send", .flags = KIPC_SEND, .act = send_some, .commits = 3),
+	TOPIC("send_n", .flags = KIPC_SEND, .act = send_batch, .commits = LETTERS),
+	TOPIC("reserve, commit", .flags = KIPC_SEND, .act = write_in_place, .commits = LETTERS),
+	TOPIC("close", .flags = KIPC_SEND, .act = close_end),
+	TOPIC("recv", .act = receive_some, .flags = KIPC_RECV),
+	TOPIC("peek, release", .act = read_in_place, .flags = KIPC_RECV),
+	TOPIC("unsubscribe", .act = close_end, .flags = KIPC_RECV),
+	TOPIC("begin", .flags = KIPC_SEND, .prepare = look_through, .act = begin, .fresh = true,
+	      .commits = 1),
 	{ .name = "look through, create", .act = create, .creates = true },
 };
 
@@ -340,7 +388,8 @@ void victim_main(struct stage *s)
 	}
 	if (!s->scene->fresh && !s->scene->creates) {
 		join(&v);
-		warm(&v);
+		if (!s->scene->kind)
+			warm(&v);
 	}
 	if (s->scene->prepare)
 		s->scene->prepare(&v);
