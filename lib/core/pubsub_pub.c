@@ -75,8 +75,8 @@ static const __u64 *cons_of(const struct kipc__pubsub *at, unsigned end)
 
 static void unbind(struct kipc__pub *p, unsigned end)
 {
-	/* A full fence: it is gone before anything is overwritten. Pairs with (O) of a bound one. */
 	kipc__fetch_and(&p->at.bound[end / 64], ~(1ULL << (end % 64)));
+	kipc__fence_full(); /* it is gone before anything is overwritten: pairs with (N), (O) */
 }
 
 /* (T) The bound subscriber that is farthest behind: its position, or prod. One that says to be where

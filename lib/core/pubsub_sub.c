@@ -69,16 +69,18 @@ static int next_message(const struct kipc__sub *s, uint64_t *pos, uint64_t *head
 static bool place(const struct kipc__sub *s, bool oldest, uint64_t *pos, uint64_t *number)
 {
 	const struct kipc__pubsub *at = &s->at;
+	uint64_t first = kipc__load_acquire(&at->ctrl->oldest); /* pairs with (K) */
 	uint64_t last = kipc__load_acquire(&at->ctrl->last);
 	uint64_t header;
 
-	*number = 1;
-	if (last == KIPC_PUB_NONE || oldest) {
-		*pos = kipc__load_acquire(&at->ctrl->oldest); /* pairs with (K) */
-		if (last == KIPC_PUB_NONE)
-			return *pos % KIPC_REC_BYTES == 0;
-		last = *pos;
+	/* In this order: where there was no message, first is where the first one will be. */
+	if (last == KIPC_PUB_NONE) {
+		*pos = first;
+		*number = 1;
+		return first % KIPC_REC_BYTES == 0;
 	}
+	if (oldest)
+		last = first;
 	if (last % KIPC_REC_BYTES)
 		return false;
 	header = kipc__load_acquire(kipc__pubsub_word(at, last));
@@ -106,6 +108,7 @@ static bool bind(struct kipc__sub *s)
 		return true;
 	kipc__store_release(s->cons_word, s->cons);
 	kipc__fetch_or(s->bound_word, s->bit); /* (Q) pairs with (T) */
+	kipc__fence_full();                    /* pairs with (M) */
 	if (!claimed(s, s->cons))
 		return true;
 	kipc__sub_unbind(s);
