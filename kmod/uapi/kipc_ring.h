@@ -117,10 +117,11 @@
  *     oldest a record that is whole under that claim.
  *
  *   P: claim                                       S: bind, as one that P waits for
- *     (L) store claim                                (Q) store cons, then set my bit in sets.bound
- *     (M) full fence                                     (a full fence)
- *     (T) load sets.bound, then their cons           (R) load claim: beyond cons + bytes?
- *         one behind claim - bytes: write nothing        yes: go on to oldest, and again
+ *     (L) store claim                                (Q) store cons = KIPC_PUB_NONE, then set my bit in
+ *     (M) full fence                                     sets.bound, full fence
+ *     (T) load sets.bound, then their cons           (R) load claim: oldest lies before claim - bytes?
+ *         one before claim - bytes, or none:             yes: load oldest again
+ *         write nothing, claim nothing more              no: store cons
  *
  *     Store buffering again: P sees the bit, or S sees the claim. A bound subscriber checks at (O) that
  *     its bit is still set instead: P takes the bit away, with a full fence, before it overwrites what

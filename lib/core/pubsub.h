@@ -58,6 +58,7 @@ struct kipc__sub {
 	__u64 *bound_word;
 	uint64_t bit;
 	bool lossy;
+	bool bound; /* the publisher was seen to wait for me; my bit says whether it still does */
 	uint64_t cons;   /* the truth about my position */
 	uint64_t next;   /* number of the next message if none is missed */
 	uint64_t lost;   /* messages missed since the beginning */

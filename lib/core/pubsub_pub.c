@@ -84,7 +84,7 @@ static void unbind(struct kipc__pub *p, unsigned end)
  */
 static uint64_t slowest(struct kipc__pub *p, uint64_t limit, unsigned *cut)
 {
-	uint64_t lag = 0, mine, set;
+	uint64_t lag = 0, cons, mine, set;
 	unsigned word, end;
 
 	for (word = 0; word < 2; word++) {
@@ -96,7 +96,11 @@ static uint64_t slowest(struct kipc__pub *p, uint64_t limit, unsigned *cut)
 				continue;
 			}
 			/* Pairs with its release: what it released I may overwrite. */
-			mine = p->prod - kipc__load_acquire(cons_of(&p->at, end));
+			cons = kipc__load_acquire(cons_of(&p->at, end));
+			if (cons ==
+			    KIPC_PUB_NONE) /* looking for a place: in the way of any claim */
+				cons = p->claim - p->at.bytes - KIPC_REC_BYTES;
+			mine = p->prod - cons;
 			if (mine > p->at.bytes || mine % KIPC_REC_BYTES) {
 				unbind(p, end);
 				p->cut++;

@@ -27,7 +27,7 @@ static bool claimed(const struct kipc__sub *s, uint64_t pos)
 
 static bool bound(const struct kipc__sub *s)
 {
-	return !s->lossy && (kipc__load_relaxed(s->bound_word) & s->bit);
+	return s->bound && (kipc__load_relaxed(s->bound_word) & s->bit);
 }
 
 /* Was what has been read at pos, up to here, still what was published there? */
@@ -101,18 +101,30 @@ void kipc__sub_unbind(struct kipc__sub *s)
 	kipc__fetch_and(s->bound_word, ~s->bit);
 }
 
-/* (Q), (R): false: too late, this position is claimed. */
-static bool bind(struct kipc__sub *s)
+/* (Q): from now on the publisher claims nothing more, and writes over nothing that it has not been
+ * granted, until it sees a position.
+ */
+static void hold(struct kipc__sub *s)
 {
 	if (s->lossy)
-		return true;
-	kipc__store_release(s->cons_word, s->cons);
+		return;
+	s->bound = false;
+	kipc__store_release(s->cons_word, KIPC_PUB_NONE);
 	kipc__fetch_or(s->bound_word, s->bit); /* (Q) pairs with (T) */
 	kipc__fence_full();                    /* pairs with (M) */
-	if (!claimed(s, s->cons))
+}
+
+/* (R): true: this is where I am, and nothing from there on will be overwritten. */
+static bool stand(struct kipc__sub *s, uint64_t pos)
+{
+	s->cons = pos;
+	if (s->lossy)
 		return true;
-	kipc__sub_unbind(s);
-	return false;
+	if (claimed(s, pos))
+		return false;
+	s->bound = true;
+	kipc__store_release(s->cons_word, pos); /* pairs with (T) */
+	return true;
 }
 
 static int start(struct kipc__sub *s, bool oldest)
@@ -120,15 +132,13 @@ static int start(struct kipc__sub *s, bool oldest)
 	uint64_t pos, number;
 	unsigned i;
 
+	hold(s);
 	for (i = 0; i < TRIES; i++) {
-		if (!place(s, oldest, &pos, &number))
+		if (!place(s, oldest, &pos, &number) || !stand(s, pos))
 			continue;
-		s->cons = pos;
-		if (bind(s)) {
-			s->lost += s->next ? number - s->next : 0;
-			s->next = number;
-			return 0;
-		}
+		s->lost += s->next ? number - s->next : 0;
+		s->next = number;
+		return 0;
 	}
 	return -EBADMSG;
 }
@@ -176,9 +186,12 @@ static void advance(struct kipc__sub *s, uint64_t cons, uint64_t next)
 	s->next = next;
 	if (s->lossy)
 		return;
-	kipc__store_release(s->cons_word, cons); /* (C) pairs with (D) */
-	if (kipc__unlikely(!bound(s)))
-		(void)bind(s);
+	if (kipc__likely(bound(s))) {
+		kipc__store_release(s->cons_word, cons); /* (C) pairs with (D) */
+		return;
+	}
+	hold(s);
+	(void)stand(s, cons);
 }
 
 int kipc__sub_peek(struct kipc__sub *s, struct kipc_msg *m, unsigned n)

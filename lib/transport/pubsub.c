@@ -129,6 +129,8 @@ static int pubsub_join(struct kipc__hub *h, const struct kipc__config *cfg)
 		if (cfg->lossy)
 			h->base.ops = &lossy;
 		r = kipc__sub_init(&c->sub, &at, h->end, cfg->lossy, cfg->from_oldest);
+		/* A publisher that met it while it looked for its place may sleep. */
+		kipc__hub_wake(h, KIPC_SIDE_SPACE, true);
 	}
 	if (r < 0)
 		kipc__why_set("what its publisher left is damaged");
