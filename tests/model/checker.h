@@ -88,6 +88,7 @@ void *kipc__model_copy(void *to, const void *from, size_t n);
 #define kipc__fetch_and(p, v)     KIPC__MODEL_CHANGE(p, KIPC__AND, v)
 #define kipc__fetch_add(p, v)     KIPC__MODEL_CHANGE(p, KIPC__ADD, v)
 #define kipc__fence_full()        kipc__model_fence(KIPC__SEQ_CST)
+#define kipc__fence_load()        kipc__model_fence(KIPC__ACQUIRE)
 #define kipc__fence_compiler()    ((void)0) /* orders nothing between threads */
 #define kipc__cpu_relax()         kipc__model_yield()
 
