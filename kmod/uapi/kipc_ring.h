@@ -34,7 +34,9 @@
  *                 | cons  of e's in ring       |
  *           0x100 +----------------------------+   read by the peer only while e is armed
  *                 | struct kipc_ring_hints     |
- *           0x180 +----------------------------+
+ *           0x180 +----------------------------+   written while e copies a long record in
+ *                 | struct kipc_ring_growth    |
+ *           0x200 +----------------------------+
  *                 | reserved, zero             |
  *                 +----------------------------+
  *
@@ -95,6 +97,18 @@
  *   Sleeping for space is the mirror image: C stores cons (C) where P stores prod (E), P arms the
  *   space bell with hints.space_at. Shutting, closing and dying store bell.gone where (E) stands
  *   and then wake; that is why J looks at both.
+ *
+ *   P: copy a long record in                       C: copy it out meanwhile
+ *     store growth.len, growth.done = 0              header at cons is 0: not yet published
+ *     (U) store-release growth.at    ----------->    (V) load-acquire growth.at: is it mine?
+ *     write a piece of the payload                   load growth.len
+ *     (W) store-release growth.done  ----------->    (X) load-acquire growth.done
+ *     ... all pieces, then (A)                       read the pieces, then (B)
+ *
+ *     This is advice. The record exists with (A) alone: whoever peeks, polls or sleeps knows nothing of
+ *     it, and if P dies before (A), what C copied is not a message. U-V: without it C takes the length or
+ *     the progress of an earlier record for this one's. W-X: without it C reads pieces that are not there
+ *     yet. Should C see words of a later record, then the one at its cons was published before them.
  *
  * PUBSUB. End 0 publishes into one ring, the others each read all of it. The region has STATUS, a CTRL
  * of struct kipc_ring_pub, one of struct kipc_ring_ctrl for each subscriber, and DATA. A record has a
@@ -290,11 +304,23 @@ struct kipc_ring_pub {
 #define KIPC_FENCE_CONS 4U /* the same behind cons; each half of an end decides for itself */
 #define KIPC_FENCE_PEER (KIPC_FENCE_PROD | KIPC_FENCE_CONS)
 
+/* 0x180: how far the payload of a long record is that e is copying in; see (U) to (X). And, read by the
+ * peer only while e is armed, whether e wants to be woken already when such a record begins.
+ */
+struct kipc_ring_growth {
+	__u64 at;   /* its position */
+	__u64 len;  /* of the message; 0: none yet */
+	__u64 done; /* bytes of it that are there */
+	__u64 follows;
+	__u64 reserved[12];
+};
+
 struct kipc_ring_ctrl {
 	struct kipc_ring_pos prod;
 	struct kipc_ring_pos cons;
 	struct kipc_ring_hints hints;
-	__u8 reserved[0xe80];
+	struct kipc_ring_growth growth;
+	__u8 reserved[0xe00];
 };
 
 /* ---- the predicate ---------------------------------------------------------------------- */

@@ -82,14 +82,14 @@ int kipc__ring_reserve(struct kipc__ring_tx *tx, struct kipc_msg *m, unsigned n)
 	return (int)n;
 }
 
-/* Publish up to end; len is that of the only record, or none. */
+/* Publish up to end; len is that of the only record, or none. Long ones have no short way in. */
 static void publish_batch(struct kipc__ring_tx *tx, uint64_t end, uint64_t first_header,
                           uint64_t len)
 {
 	uint64_t extent = end - tx->prod;
 
 	kipc__ring_publish(tx, end, first_header);
-	if (len != KIPC__RING_NONE) {
+	if (len < KIPC__RING_LONG) {
 		kipc__ring_prepare(tx, len);
 	} else {
 		kipc__ring_clear_ahead(tx, end + extent);
@@ -205,7 +205,7 @@ int kipc__ring_send(struct kipc__ring_tx *tx, const struct kipc_msg *m, unsigned
 			return r;
 		if (r <= 0)
 			break;
-		kipc__ring_copy_in(kipc__ring_tx_header(tx, pos) + 1, m[i].data, m[i].len);
+		kipc__ring_fill(tx, pos, m[i].data, m[i].len);
 		if (i)
 			kipc__store_relaxed(kipc__ring_tx_header(tx, pos), header);
 		else

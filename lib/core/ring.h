@@ -30,9 +30,10 @@
 #define KIPC__RING_NONE UINT64_MAX /* no position of a record, no length of one */
 
 struct kipc__ring_tx {
-	uint8_t *data;          /* 2 * bytes: the area, mapped twice */
-	__u64 *prod_word;       /* mine, publish-only */
-	const __u64 *cons_word; /* the consumer's */
+	uint8_t *data;                   /* 2 * bytes: the area, mapped twice */
+	__u64 *prod_word;                /* mine, publish-only */
+	const __u64 *cons_word;          /* the consumer's */
+	struct kipc_ring_growth *growth; /* mine; NULL: nobody is told how far a copy is */
 	uint64_t bytes;
 	uint64_t align;
 	uint64_t prod;         /* the truth about my position */
@@ -51,9 +52,10 @@ struct kipc__ring_tx {
 };
 
 struct kipc__ring_rx {
-	const uint8_t *data;    /* 2 * bytes */
-	const __u64 *prod_word; /* the producer's */
-	__u64 *cons_word;       /* mine, publish-only */
+	const uint8_t *data;                   /* 2 * bytes */
+	const __u64 *prod_word;                /* the producer's */
+	__u64 *cons_word;                      /* mine, publish-only */
+	const struct kipc_ring_growth *growth; /* the producer's, or NULL */
 	uint64_t bytes;
 	uint64_t align;
 	uint64_t easy;                /* a record of up to this length fits wherever it starts */
@@ -103,6 +105,26 @@ int64_t kipc__ring_read(struct kipc__ring_rx *rx, void *buf, uint64_t cap, uint6
 /* The other verbs where the oldest message was read in part: what is left of it is a message. */
 int kipc__ring_peek_rest(struct kipc__ring_rx *rx, struct kipc_msg *m, int n);
 int kipc__ring_recv_rest(struct kipc__ring_rx *rx, struct kipc_msg *m);
+
+/* From this length on a message is copied in by pieces, and copied out while that goes on. */
+#define KIPC__RING_LONG 65536
+
+/* The next message will be a long one: say so, as far as anybody wants to know. */
+void kipc__ring_announce(struct kipc__ring_tx *tx, uint64_t pos, uint64_t len);
+
+/* Copy the payload of a long record at pos in, telling the consumer how far it is. */
+void kipc__ring_copy_long(struct kipc__ring_tx *tx, uint64_t pos, const void *from, size_t len);
+
+/* The record at cons is not there yet. How long is the message that is being copied in there? 0: none
+ * is, or not a long one.
+ */
+uint64_t kipc__ring_growing(const struct kipc__ring_rx *rx);
+
+/* Copy out what is there of it beyond the first have bytes; how many are there. */
+uint64_t kipc__ring_follow(const struct kipc__ring_rx *rx, void *buf, uint64_t len, uint64_t have);
+
+/* It is there. Copy the rest: its length. -EAGAIN: it is another message than the one followed. */
+int64_t kipc__ring_follow_end(struct kipc__ring_rx *rx, void *buf, uint64_t len, uint64_t have);
 
 /* ---- the questions ---------------------------------------------------------------------- */
 
@@ -215,6 +237,19 @@ static inline void kipc__ring_copy_out(void *to, const void *from, size_t len)
 static inline uint64_t *kipc__ring_tx_header(const struct kipc__ring_tx *tx, uint64_t pos)
 {
 	return kipc__ring_header(tx->data, tx->bytes, pos);
+}
+
+static inline void kipc__ring_fill(struct kipc__ring_tx *tx, uint64_t pos, const void *from,
+                                   size_t len)
+{
+	void *to = kipc__ring_tx_header(tx, pos) + 1;
+
+	if (len <= KIPC__RING_WORDWISE)
+		kipc__ring_copy_words(to, from, len);
+	else if (len < KIPC__RING_LONG)
+		memcpy(to, from, len);
+	else
+		kipc__ring_copy_long(tx, pos, from, len);
 }
 
 /* Where to end a record of len bytes at pos: behind its stride, or, where it fits a cache line and a

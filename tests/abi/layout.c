@@ -110,6 +110,12 @@ Test(layout, ring_ctrl)
 	at(kipc_ring_hints, space_at, 8);
 	at(kipc_ring_hints, fence, 16);
 	at(kipc_ring_hints, cpu, 20);
+	at(kipc_ring_ctrl, growth, 0x180);
+	at(kipc_ring_growth, at, 0);
+	at(kipc_ring_growth, len, 8);
+	at(kipc_ring_growth, done, 16);
+	at(kipc_ring_growth, follows, 24);
+	must_eq(sizeof(struct kipc_ring_growth), 128);
 	must_eq(sizeof(struct kipc_ring_ctrl), 4096);
 	must_eq(sizeof(struct kipc_ring_bell), 128);
 	must_eq(sizeof(struct kipc_ring_pos), 128);

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT
+/* Long messages: both sides' copies at the same time. */
+#include "ring.h"
+
+/* The consumer is told this often. Longer pieces overlap less, shorter ones exchange the line of the
+ * progress more often.
+ */
+#define PIECE 16384
+
+void kipc__ring_announce(struct kipc__ring_tx *tx, uint64_t pos, uint64_t len)
+{
+	struct kipc_ring_growth *g = tx->growth;
+
+	if (!g)
+		return;
+	kipc__store_relaxed(&g->done, 0);
+	kipc__store_relaxed(&g->len, len);
+	kipc__store_release(&g->at, pos); /* (U) pairs with (V) */
+}
+
+void kipc__ring_copy_long(struct kipc__ring_tx *tx, uint64_t pos, const void *from, size_t len)
+{
+	struct kipc_ring_growth *g = tx->growth;
+	uint8_t *to = (uint8_t *)(kipc__ring_tx_header(tx, pos) + 1);
+	size_t done = 0, n;
+
+	if (!g) {
+		memcpy(to, from, len);
+		return;
+	}
+	kipc__ring_announce(tx, pos, len);
+	while (done < len) {
+		n = len - done < PIECE ? len - done : PIECE;
+		memcpy(to + done, (const uint8_t *)from + done, n);
+		done += n;
+		kipc__store_release(&g->done, done); /* (W) pairs with (X) */
+	}
+}
+
+uint64_t kipc__ring_growing(const struct kipc__ring_rx *rx)
+{
+	uint64_t len;
+
+	/* (V) pairs with (U): the length and the progress are of this record, or of a later one */
+	if (!rx->growth || kipc__load_acquire(&rx->growth->at) != rx->cons)
+		return 0;
+	len = kipc__load_relaxed(&rx->growth->len);
+	return len >= KIPC__RING_LONG && len <= kipc_ring_max_len(rx->bytes, rx->align) ? len : 0;
+}
+
+static const uint8_t *payload(const struct kipc__ring_rx *rx)
+{
+	return rx->data + (rx->cons & (rx->bytes - 1)) + KIPC_REC_BYTES;
+}
+
+uint64_t kipc__ring_follow(const struct kipc__ring_rx *rx, void *buf, uint64_t len, uint64_t have)
+{
+	uint64_t done = kipc__load_acquire(&rx->growth->done); /* (X) pairs with (W) */
+
+	if (done > len)
+		done = len;
+	if (done <= have)
+		return have;
+	memcpy((uint8_t *)buf + have, payload(rx) + have, done - have);
+	return done;
+}
+
+int64_t kipc__ring_follow_end(struct kipc__ring_rx *rx, void *buf, uint64_t len, uint64_t have)
+{
+	uint64_t after = rx->cons, pos, header;
+	int r = kipc__ring_next(rx, &pos, &header, &after);
+
+	if (r < 0)
+		return r;
+	if (r == 0 || pos != rx->cons || kipc__ring_header_len(header) != len)
+		return -EAGAIN;
+	memcpy((uint8_t *)buf + have, payload(rx) + have, len - have);
+	kipc__ring_give_back(rx, after);
+	return (int64_t)len;
+}
