@@ -2,6 +2,7 @@
 #include "../os/sys.h"
 #include "../os/wake.h"
 #include "ring_base.h"
+#include "ring_long.h"
 #include "ring_wait.h"
 
 static struct kipc__ring_chan *ring_of(struct kipc_chan *c)
@@ -55,6 +56,8 @@ int kipc__ring_base_begin(struct kipc__ring_chan *c)
 		                       &mine->cons.pos);
 	if (r < 0)
 		return r;
+	c->tx.growth = &mine->growth;
+	c->rx.growth = &peer->growth;
 	c->tx_bell = (uint64_t *)&c->status->bells[out].data;
 	c->rx_bell = (uint64_t *)&c->status->bells[in].space;
 	hints_publish(c);
@@ -140,6 +143,13 @@ static int sent(struct kipc__ring_chan *c, const struct kipc_msg *m, int n)
 	c->base.stats.sent_msgs += (unsigned)n;
 	c->base.stats.sent_bytes += bytes_of(m, n);
 	return n;
+}
+
+void kipc__ring_base_received(struct kipc__ring_chan *c, size_t len)
+{
+	c->base.stats.recv_msgs++;
+	c->base.stats.recv_bytes += len;
+	rx_done(c);
 }
 
 /* What the records of n messages take, from here. */
@@ -286,8 +296,11 @@ int kipc__ring_base_turn(struct kipc_chan *base, const struct kipc_msg *m, struc
 static int send_one_slowly(struct kipc__ring_chan *c, const void *data, size_t len, int64_t timeout)
 {
 	struct kipc_msg m = { .data = (void *)(uintptr_t)data, .len = len };
-	int r = kipc__ring_base_send(&c->base, &m, 1, timeout);
+	int r;
 
+	if (len >= KIPC__RING_LONG)
+		kipc__ring_wait_announce(c, len);
+	r = kipc__ring_base_send(&c->base, &m, 1, timeout);
 	return r < 0 ? r : 0;
 }
 
@@ -305,8 +318,15 @@ int kipc__ring_base_send_one(struct kipc_chan *base, const void *data, size_t le
 static ssize_t recv_one_slowly(struct kipc__ring_chan *c, void *buf, size_t cap, int64_t timeout)
 {
 	struct kipc_msg m = { .data = buf, .len = cap };
-	int r = kipc__ring_base_recv(&c->base, &m, 1, timeout);
+	ssize_t len;
+	int r;
 
+	if (cap >= KIPC__RING_LONG && timeout != 0) {
+		len = kipc__ring_long_recv(c, buf, cap, &timeout);
+		if (len != -EAGAIN)
+			return len;
+	}
+	r = kipc__ring_base_recv(&c->base, &m, 1, timeout);
 	return r < 0 ? r : (ssize_t)m.len;
 }
 

@@ -54,6 +54,9 @@ struct kipc__ring_back {
 	/* Tell the peer that these directions are over. */
 	int (*shut)(struct kipc__ring_chan *c, unsigned dirs);
 
+	/* wake() ends a sleep although no position was reached. */
+	bool early;
+
 	/* Between looks on the sending path: at most this many commits; 0: never look. */
 	unsigned look_every;
 };
@@ -70,6 +73,7 @@ struct kipc__ring_chan {
 	bool tx_fence;     /* I execute (F) after publishing */
 	bool rx_fence;     /* I execute its mirror image after releasing */
 	bool polled[2];    /* by side: somebody has the poll descriptor */
+	bool follows;      /* a wait for data ends when a long message begins to come */
 	int fault;         /* -EBADMSG once the peer broke the ring; either half finds out */
 	uint64_t want;     /* bytes of records that last did not fit; 0: none waits */
 	unsigned brisk;    /* waits for data that may start without preparation */

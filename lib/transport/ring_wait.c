@@ -33,8 +33,12 @@ static uint64_t wanted(const struct kipc__ring_chan *c)
 
 int kipc__ring_wait_ready(struct kipc__ring_chan *c, unsigned side)
 {
-	return side == KIPC_SIDE_DATA ? kipc__ring_ready(&c->rx)
-	                              : kipc__ring_room(&c->tx, wanted(c));
+	int r;
+
+	if (side == KIPC_SIDE_SPACE)
+		return kipc__ring_room(&c->tx, wanted(c));
+	r = kipc__ring_ready(&c->rx);
+	return r == 0 && c->follows ? kipc__ring_growing(&c->rx) != 0 : r;
 }
 
 uint64_t kipc__ring_wait_target(const struct kipc__ring_chan *c, unsigned side)
@@ -88,7 +92,7 @@ static void cpu_publish(struct kipc__ring_chan *c)
 		kipc__store_relaxed(word, cpu);
 }
 
-static bool same_cpu(const struct kipc__ring_chan *c)
+bool kipc__ring_wait_sharing(const struct kipc__ring_chan *c)
 {
 	uint32_t peer = kipc__load_relaxed(&c->ctrl[KIPC__RING_PEER(c)]->hints.cpu);
 
@@ -146,6 +150,18 @@ int kipc__ring_wait_tx_bell(struct kipc__ring_chan *c, uint64_t bell)
 	return r < 0 ? r : 0;
 }
 
+/* Without a fence: who is overlooked here is woken when the message is there. */
+void kipc__ring_wait_announce(struct kipc__ring_chan *c, uint64_t len)
+{
+	const struct kipc_ring_bell *bell = (const struct kipc_ring_bell *)c->tx_bell;
+
+	if (!kipc__load_relaxed(&bell->armed) ||
+	    !kipc__load_relaxed(&c->ctrl[KIPC__RING_PEER(c)]->growth.follows))
+		return;
+	kipc__ring_announce(&c->tx, c->tx.prod, len);
+	wake_peer(c, KIPC_SIDE_DATA);
+}
+
 void kipc__ring_wait_rx_bell(struct kipc__ring_chan *c)
 {
 	const struct kipc_ring_hints *peer = &c->ctrl[KIPC__RING_PEER(c)]->hints;
@@ -185,7 +201,7 @@ static int check(struct kipc__ring_chan *c, unsigned side)
 /* How long an adaptive wait may spin: not at all where the peer needs this very CPU. */
 static int64_t spin_bound(const struct kipc__ring_chan *c)
 {
-	if (c->base.wait == KIPC_WAIT_BLOCK || same_cpu(c))
+	if (c->base.wait == KIPC_WAIT_BLOCK || kipc__ring_wait_sharing(c))
 		return 0;
 	if (c->base.spin_ns != KIPC__SPIN_MEASURED)
 		return (int64_t)c->base.spin_ns;
@@ -197,7 +213,7 @@ static int spin(struct kipc__ring_chan *c, unsigned side, int64_t deadline)
 {
 	bool for_ever = c->base.wait == KIPC_WAIT_SPIN;
 	int64_t bound = for_ever ? 0 : spin_bound(c);
-	bool sharing = same_cpu(c);
+	bool sharing = kipc__ring_wait_sharing(c);
 	int64_t now, looked, until;
 	int r, i;
 
@@ -216,7 +232,7 @@ static int spin(struct kipc__ring_chan *c, unsigned side, int64_t deadline)
 			}
 			kipc__cpu_relax();
 		}
-		sharing = for_ever && same_cpu(c);
+		sharing = for_ever && kipc__ring_wait_sharing(c);
 		if (sharing)
 			sched_yield();
 		now = kipc__now();
@@ -261,7 +277,7 @@ static int sleep_until(struct kipc__ring_chan *c, unsigned side, int64_t deadlin
 static void prepare(struct kipc__ring_chan *c, unsigned side)
 {
 	cpu_publish(c);
-	fence_offer(c, c->base.wait == KIPC_WAIT_BLOCK || same_cpu(c));
+	fence_offer(c, c->base.wait == KIPC_WAIT_BLOCK || kipc__ring_wait_sharing(c));
 	fence_negotiate(c, side);
 }
 

@@ -18,6 +18,9 @@ int kipc__ring_wait_ready(struct kipc__ring_chan *c, unsigned side);
 /* The position that somebody who sleeps on this side waits for; set by a call that found no room. */
 uint64_t kipc__ring_wait_target(const struct kipc__ring_chan *c, unsigned side);
 
+/* Did the peer last run on the CPU that I am on? */
+bool kipc__ring_wait_sharing(const struct kipc__ring_chan *c);
+
 /* Wait until the side is ready. 0: it is; -EAGAIN, -ETIMEDOUT, -EINTR, -EPIPE, -EBADMSG. */
 int kipc__ring_wait_for(struct kipc__ring_chan *c, unsigned side, int64_t timeout);
 
@@ -31,6 +34,9 @@ int kipc__ring_wait_tx_bell(struct kipc__ring_chan *c, uint64_t bell);
  * -ETIMEDOUT, -EINTR, -EBADMSG.
  */
 int kipc__ring_wait_turn(struct kipc__ring_chan *c, uint64_t bell, int64_t timeout);
+
+/* A long message is about to be copied in: wake a consumer that wants to copy it out meanwhile. */
+void kipc__ring_wait_announce(struct kipc__ring_chan *c, uint64_t len);
 
 /* The bell was not zero after releasing: wake a sleeping producer. */
 void kipc__ring_wait_rx_bell(struct kipc__ring_chan *c);

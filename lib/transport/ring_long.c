@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+#include "../os/sys.h"
+#include "ring_base.h"
+#include "ring_long.h"
+#include "ring_wait.h"
+
+/* Looks at a copy that does not go on, before its sender is taken to be asleep: as long as a few
+ * pieces take.
+ */
+#define IDLE_TURNS 1024
+
+/* Whoever sends it may stop at any time, or bring one byte at a time. */
+static int64_t follow(struct kipc__ring_chan *c, void *buf, uint64_t len, int64_t deadline)
+{
+	uint64_t have = 0, now;
+	unsigned idle = 0;
+
+	while (kipc__ring_look(&c->rx, c->rx.cons) == 0) {
+		now = kipc__ring_follow(&c->rx, buf, len, have);
+		idle = now == have ? idle + 1 : 0;
+		have = now;
+		if (idle == IDLE_TURNS ||
+		    (idle == 0 && deadline != KIPC__NEVER && kipc__now() >= deadline))
+			return -EAGAIN;
+		kipc__cpu_relax();
+	}
+	return kipc__ring_follow_end(&c->rx, buf, len, have);
+}
+
+/* The time that is left; at least 1, so that a wait without more of it ends as one that had a timeout. */
+static int64_t left_of(int64_t timeout, int64_t deadline)
+{
+	int64_t left;
+
+	if (timeout < 0 || deadline == KIPC__NEVER)
+		return timeout;
+	left = deadline - kipc__now();
+	return left > 0 ? left : 1;
+}
+
+ssize_t kipc__ring_long_recv(struct kipc__ring_chan *c, void *buf, size_t cap, int64_t *timeout)
+{
+	int64_t deadline, got = -EAGAIN;
+	uint64_t *follows = (uint64_t *)&c->ctrl[c->end]->growth.follows;
+	uint64_t len;
+	int r;
+
+	if (kipc__ring_wait_sharing(c) || kipc__ring_look(&c->rx, c->rx.cons) != 0)
+		return -EAGAIN;
+	deadline = kipc__deadline(*timeout);
+	c->follows = true;
+	kipc__store_relaxed(follows, c->back->early);
+	r = kipc__ring_wait_for(c, KIPC_SIDE_DATA, *timeout);
+	c->follows = false;
+	kipc__store_relaxed(follows, 0);
+	if (r < 0)
+		return r;
+	len = kipc__ring_look(&c->rx, c->rx.cons) == 0 ? kipc__ring_growing(&c->rx) : 0;
+	if (len && len <= cap)
+		got = follow(c, buf, len, deadline);
+	*timeout = left_of(*timeout, deadline);
+	if (got < 0)
+		return -EAGAIN;
+	kipc__ring_base_received(c, (size_t)got);
+	return got;
+}

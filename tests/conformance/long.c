@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: MIT
+/* Long messages, which both sides may copy at the same time: whole or not at all, whoever stops or dies. */
+#include <signal.h>
+#include <sys/wait.h>
+#include "form.h"
+
+#define MOST (900 * 1000)
+
+struct scene {
+	struct duo duo;
+	unsigned wait;
+};
+
+static size_t len_of(const struct kipc_chan *c, unsigned i)
+{
+	size_t max = chan_get(c, KIPC_OPT_MAX_MSG);
+
+	max = max < MOST ? max : MOST;
+	return i % 5 == 4 ? i % 300 : max - i * 7919 % (max / 2);
+}
+
+static void run_sender(struct peer *me, void *arg)
+{
+	struct scene *s = arg;
+	struct kipc_chan *c = duo_theirs(&s->duo);
+
+	(void)me;
+	chan_set_wait(c, s->wait);
+	for (unsigned i = 0;;) {
+		int r = send_one(c, len_of(c, i), 1, i, -1);
+
+		if (r < 0 && r != -EINTR)
+			return;
+		i += r == 0;
+	}
+}
+
+static struct kipc_chan *begin(struct scene *s, const struct form *f, struct peer *peer)
+{
+	struct kipc_chan *c;
+
+	duo_make(&s->duo, f, "size=1M");
+	peer_start(peer, run_sender, s);
+	c = duo_mine(&s->duo);
+	chan_set_wait(c, s->wait);
+	return c;
+}
+
+static ssize_t recv_next(struct kipc_chan *c, unsigned i, int64_t timeout)
+{
+	static uint8_t buf[MOST + 1];
+	ssize_t len;
+
+	buf[MOST] = 0xa5;
+	len = kipc_recv(c, buf, MOST, timeout);
+	must(buf[MOST] == 0xa5);
+	if (len >= 0) {
+		must_eq(len, len_of(c, i));
+		must(content_is(buf, (size_t)len, 1, i));
+	}
+	return len;
+}
+
+EACH_FORM(long_whole_in_each_wait_mode)
+{
+	for (int w = 0; w < 3; w++) {
+		struct scene s = { .wait = wait_modes[w] };
+		struct peer peer;
+		struct kipc_chan *c = begin(&s, f, &peer);
+
+		for (unsigned i = 0; i < harness_rounds(100); i++)
+			must_ok(recv_next(c, i, i % 2 ? -1 : 100 * SEC));
+		kipc_chan_close(c);
+		peer_end(&peer);
+	}
+}
+
+/* kill -9 somewhere in a message. */
+EACH_FORM(long_sender_killed)
+{
+	for (unsigned k = 0; k < harness_rounds(30); k++) {
+		struct scene s = { .wait = wait_modes[k % 3] };
+		struct peer peer;
+		struct kipc_chan *c = begin(&s, f, &peer);
+		unsigned i = 0;
+		ssize_t r;
+
+		for (; i < 1 + k % 7; i++)
+			must_ok(recv_next(c, i, -1));
+		must_sys(kill(peer.pid, SIGKILL));
+		while ((r = recv_next(c, i, -1)) >= 0)
+			i++;
+		must_eq(r, -EPIPE);
+		kipc_chan_close(c);
+	}
+}
+
+static void stop(pid_t pid)
+{
+	int status;
+
+	must_sys(kill(pid, SIGSTOP));
+	must_eq(must_sys(waitpid(pid, &status, WUNTRACED)), pid);
+	must(WIFSTOPPED(status));
+}
+
+/* Stopped somewhere in a message: a timeout holds, and the message comes whole when it goes on. */
+EACH_FORM(long_sender_stopped)
+{
+	for (int w = 0; w < 3; w++) {
+		struct scene s = { .wait = wait_modes[w] };
+		struct peer peer;
+		struct kipc_chan *c = begin(&s, f, &peer);
+		unsigned i = 0;
+
+		for (unsigned k = 0; k < harness_rounds(20); k++) {
+			ssize_t r;
+
+			for (unsigned n = 0; n < 1 + k % 3; n++)
+				must_ok(recv_next(c, i++, -1));
+			stop(peer.pid);
+			while ((r = recv_next(c, i, MSEC)) >= 0)
+				i++;
+			must_eq(r, -ETIMEDOUT);
+			must_eq(recv_next(c, i, 0), -EAGAIN);
+			must_sys(kill(peer.pid, SIGCONT));
+			must_ok(recv_next(c, i++, -1));
+		}
+		kipc_chan_close(c);
+		peer_end(&peer);
+	}
+}
