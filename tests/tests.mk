@@ -48,6 +48,7 @@ $(BUILD)/tests/vm-list: tests/tests.mk
 	$(Q)printf '%s\n' 'uapi $(BUILD)/tests/uapi' \
 		'conformance env KIPC_TEST_SCALE=0.1 KIPC_TEST_TRANSPORTS=kmod $(BUILD)/tests/conformance' \
 		'tools env BUILD=$(BUILD) tools/test.sh kmod' \
+		'kill $(BUILD)/tests/kill --points 2 kmod' \
 		'long $(BUILD)/tests/long -s kmod -t 20' \
 		>$@
 
@@ -81,7 +82,7 @@ tsan:
 test-tsan: tsan
 	$(Q)tests/tsan/run.sh $(BUILD)/tsan/tests/tsan
 
-VM_TESTS += $(BUILD)/tests/uapi $(BUILD)/tests/conformance $(TESTS_ROUNDTRIP) $(BUILD)/tests/vm-list
+VM_TESTS += $(BUILD)/tests/uapi $(BUILD)/tests/conformance $(BUILD)/tests/kill $(TESTS_ROUNDTRIP) $(BUILD)/tests/vm-list
 
 $(BUILD)/tests/model/checker.o: tests/model/checker.cc tests/model/checker.h
 	@mkdir -p $(@D)
