@@ -248,6 +248,10 @@ struct kipc_ring_end {
 #define KIPC_END_REAP \
 	3U /* died, and is being cleaned up after: the next byte says by which end + 1 */
 
+/* Of kinds with more than two ends the state is the low byte of its word, and the upper half a version
+ * that changes with every owner and every cleaner.
+ */
+
 /* 0x300: of kinds with more than two ends: sets of ends, a bit each. */
 struct kipc_ring_sets {
 	__u64 polled[2][2]; /* [side]: the poller of this end waits for its doorbell */

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <time.h>
 #include "hub_chan.h"
+#include "shm_chan.h"
 
 /*
  * Places. Taken under the setup lock, so one newcomer at a time; freed by their owner without it. A
@@ -15,9 +16,13 @@
 #define BURIAL_NS  (100 * 1000 * 1000)
 #define BURIAL_NAP (100 * 1000)
 
-/* In the state of a place that is being cleaned up: a newcomer, who has no place, holds the setup
- * lock instead.
+/* The word of a place: KIPC_END_*, in the next byte who cleans up, and above it a version, which every
+ * owner and every cleaner advances: who looked before is late, whatever the place looks like again.
  */
+#define STATE   0xffU
+#define VERSION 0x10000U
+
+/* As the cleaner: a newcomer, who has no place, holds the setup lock instead. */
 #define NEWCOMER 0xffU
 
 static uint32_t *state_word(const struct kipc__hub *h, unsigned end)
@@ -27,7 +32,21 @@ static uint32_t *state_word(const struct kipc__hub *h, unsigned end)
 
 uint32_t kipc__hub_state(const struct kipc__hub *h, unsigned end)
 {
-	return kipc__load_acquire(state_word(h, end)) & 0xff; /* pairs with the releases below */
+	return kipc__load_acquire(state_word(h, end)) & STATE; /* pairs with the releases below */
+}
+
+/* The word that follows this one. */
+static uint32_t successor(uint32_t word, uint32_t state, uint32_t cleaner)
+{
+	return ((word & ~(VERSION - 1)) + VERSION) | cleaner << 8 | state;
+}
+
+/* Only for who may change it alone. */
+static void state_set(struct kipc__hub *h, unsigned end, uint32_t state)
+{
+	uint32_t word = kipc__load_relaxed(state_word(h, end));
+
+	kipc__store_release(state_word(h, end), successor(word, state, 0));
 }
 
 static bool alive(struct kipc__hub *h, unsigned end)
@@ -44,32 +63,41 @@ static void bury(struct kipc__hub *h, unsigned end)
 	h->kind->died(h, end);
 	for (side = 0; side < 2; side++)
 		kipc__region_bell_unlink(h->name, h->ident.id, 2 * end + side);
-	kipc__store_release(state_word(h, end), KIPC_END_DEAD);
+	state_set(h, end, KIPC_END_DEAD);
 }
 
 /* Has the one who cleans up after a dead end died over it? */
 static bool abandoned(struct kipc__hub *h, uint32_t state)
 {
-	unsigned cleaner = state >> 8;
+	unsigned cleaner = (state >> 8) & 0xff;
+	pid_t pid;
 
-	if (cleaner == NEWCOMER)
-		return !h->placed; /* I hold the setup lock, so it does not any more */
+	if (cleaner ==
+	    NEWCOMER) /* without a place I hold the setup lock, so it does not any more */
+		return !h->placed || kipc__lockfile_held(h->file, KIPC__SHM_SETUP_BYTE, &pid) == 0;
 	return cleaner == 0 || cleaner > h->ident.nr_ends ||
 	       (!(h->placed && cleaner == h->end + 1) && !alive(h, cleaner - 1));
 }
 
-static void look_at(struct kipc__hub *h, unsigned end)
+/* In the word that was loaded, the place is a dead one's: I clean up, unless somebody was faster. */
+static void reap(struct kipc__hub *h, unsigned end, uint32_t word)
 {
 	uint32_t me = h->placed ? h->end + 1 : NEWCOMER;
-	uint32_t state = kipc__load_acquire(state_word(h, end));
 
-	if ((h->placed && end == h->end) ||
-	    ((state & 0xff) != KIPC_END_LIVE && (state & 0xff) != KIPC_END_REAP))
-		return;
-	if (alive(h, end) || ((state & 0xff) == KIPC_END_REAP && !abandoned(h, state)))
-		return;
-	if (kipc__compare_exchange(state_word(h, end), &state, KIPC_END_REAP | me << 8))
+	if (kipc__compare_exchange(state_word(h, end), &word, successor(word, KIPC_END_REAP, me)))
 		bury(h, end);
+}
+
+static void look_at(struct kipc__hub *h, unsigned end)
+{
+	uint32_t word = kipc__load_acquire(state_word(h, end));
+	uint32_t state = word & STATE;
+
+	if ((h->placed && end == h->end) || (state != KIPC_END_LIVE && state != KIPC_END_REAP))
+		return;
+	if (alive(h, end) || (state == KIPC_END_REAP && !abandoned(h, word)))
+		return;
+	reap(h, end, word);
 }
 
 static void look_between(struct kipc__hub *h, unsigned first, unsigned last)
@@ -160,12 +188,26 @@ int kipc__hub_take(struct kipc__hub *h, unsigned first, unsigned last)
 	}
 }
 
+/* What the one who had my place before me was cleaning up seems to be in my hands now: it is. */
+static void inherit(struct kipc__hub *h)
+{
+	unsigned end;
+
+	for (end = 0; end < h->ident.nr_ends; end++) {
+		uint32_t word = kipc__load_acquire(state_word(h, end));
+
+		if (end != h->end && (word & 0xffff) == (KIPC_END_REAP | (h->end + 1) << 8))
+			reap(h, end, word);
+	}
+}
+
 void kipc__hub_settle(struct kipc__hub *h)
 {
 	uint32_t *generation = &h->status->ends[h->end].generation;
 
+	inherit(h);
 	kipc__store_relaxed(generation, kipc__load_relaxed(generation) + 1);
-	kipc__store_release(state_word(h, h->end), KIPC_END_LIVE);
+	state_set(h, h->end, KIPC_END_LIVE);
 }
 
 /* The state first: once the lock is gone, a newcomer may have the place. */
@@ -173,7 +215,7 @@ void kipc__hub_drop(struct kipc__hub *h)
 {
 	if (!h->placed)
 		return;
-	kipc__store_release(state_word(h, h->end), KIPC_END_FREE);
+	state_set(h, h->end, KIPC_END_FREE);
 	h->placed = false;
 	kipc__lockfile_drop(h->file, KIPC__HUB_BYTE(h->end));
 }
