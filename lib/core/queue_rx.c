@@ -96,7 +96,8 @@ static int take_last(struct kipc__queue *q, uint32_t prio, struct kipc__queue_cl
 	uint32_t *ready = &q->area->ready.classes;
 	int r;
 
-	kipc__fetch_and(ready, ~(1U << prio)); /* pairs with (F) of the sender */
+	kipc__fetch_and(ready, ~(1U << prio));
+	kipc__fence_after_rmw(); /* pairs with (F) of the sender */
 	r = take_from(q, prio, c, cap);
 	if (r != 0)
 		kipc__fetch_or(ready, 1U << prio);
