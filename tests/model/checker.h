@@ -87,10 +87,15 @@ void *kipc__model_copy(void *to, const void *from, size_t n);
 #define kipc__fetch_or(p, v)      KIPC__MODEL_CHANGE(p, KIPC__OR, v)
 #define kipc__fetch_and(p, v)     KIPC__MODEL_CHANGE(p, KIPC__AND, v)
 #define kipc__fetch_add(p, v)     KIPC__MODEL_CHANGE(p, KIPC__ADD, v)
+#define kipc__count(p)            ((void)++*(p)) /* a number for people */
 #define kipc__fence_full()        kipc__model_fence(KIPC__SEQ_CST)
+#define kipc__fence_after_rmw()   kipc__model_fence(KIPC__SEQ_CST) /* as on all but x86 */
+#define kipc__fence_store()       kipc__model_fence(KIPC__RELEASE)
 #define kipc__fence_load()        kipc__model_fence(KIPC__ACQUIRE)
-#define kipc__fence_compiler()    ((void)0) /* orders nothing between threads */
-#define kipc__cpu_relax()         kipc__model_yield()
+#define kipc__compare_exchange(p, expected, v) \
+	kipc__model_cas(p, sizeof(*(p)), expected, (uint64_t)(v))
+#define kipc__fence_compiler() ((void)0) /* orders nothing between threads */
+#define kipc__cpu_relax()      kipc__model_yield()
 
 #undef memcpy
 #define memcpy(to, from, n) kipc__model_copy(to, from, n)

@@ -43,6 +43,7 @@ static void declare(unsigned e)
 	declare_bell(&status.bells[e].data);
 	declare_bell(&status.bells[e].space);
 	kipc__model_word(&status.ends[e].state, 4, KIPC_END_LIVE);
+	kipc__model_word(&status.ends[e].generation, 4, 0);
 	kipc__model_word(&held[e], 4, 1);
 	kipc__model_word(&letters[e], 4, 0);
 	kipc__model_word(&latch[e], 4, 0);
@@ -58,6 +59,11 @@ static void attach(unsigned e, unsigned wait)
 
 	*s = (struct kipc__shm_chan){ .sock = -1, .watch = 0 };
 	kipc__ring_base_init(c, NULL, &back, &cfg);
+	kipc__model_word(&c->fault, sizeof(c->fault), 0);
+	kipc__model_word(&c->polled[0], sizeof(c->polled[0]), 0);
+	kipc__model_word(&c->polled[1], sizeof(c->polled[1]), 0);
+	kipc__model_word(&s->watch, sizeof(s->watch), 0);
+	kipc__model_word(&s->looked_at, sizeof(s->looked_at), 0);
 	c->end = e;
 	c->may_fence = true;
 	c->status = &status;

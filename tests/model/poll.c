@@ -20,6 +20,7 @@ void kipc__model_setup(void)
 	kipc__model_pair_setup(kipc__model_rand(2) ? KIPC_WAIT_BLOCK : KIPC_WAIT_ADAPTIVE);
 	messages = kipc__model_rand(MESSAGES + 1);
 	kipc__model_end[1].ring.polled[KIPC_SIDE_DATA] = true;
+	kipc__store_relaxed(&kipc__model_end[1].ring.polled[KIPC_SIDE_DATA], true);
 }
 
 static void produce(void)
