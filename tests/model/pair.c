@@ -62,6 +62,7 @@ static void attach(unsigned e, unsigned wait)
 	kipc__model_word(&c->fault, sizeof(c->fault), 0);
 	kipc__model_word(&c->polled[0], sizeof(c->polled[0]), 0);
 	kipc__model_word(&c->polled[1], sizeof(c->polled[1]), 0);
+	kipc__model_word(&s->met, sizeof(s->met), 0);
 	kipc__model_word(&s->watch, sizeof(s->watch), 0);
 	kipc__model_word(&s->looked_at, sizeof(s->looked_at), 0);
 	c->end = e;
@@ -132,6 +133,19 @@ int kipc__lockfile_held(struct kipc__lockfile *f, unsigned byte, pid_t *pid)
 	(void)f;
 	*pid = 0;
 	return (int)kipc__load_acquire(&held[byte]);
+}
+
+/* The pair has no name, so nobody is on the way to it. */
+int kipc__shm_way_watch(const struct kipc__shm_chan *s, unsigned end)
+{
+	(void)s, (void)end;
+	return -EOPNOTSUPP;
+}
+
+bool kipc__shm_way_is(const struct kipc__shm_chan *s, unsigned end)
+{
+	(void)s, (void)end;
+	return false;
 }
 
 void kipc__shm_name_drop(struct kipc__shm_chan *s)
