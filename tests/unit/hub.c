@@ -12,6 +12,7 @@
 #include "../harness.h"
 #include "os/fork.h"
 #include "transport/hub_chan.h"
+#include "transport/shm_chan.h"
 
 TestSuite(hub, .init = harness_begin, .fini = harness_end);
 
@@ -250,12 +251,15 @@ Test(hub, an_abandoned_clean_up_is_repeated)
 	*state = KIPC_END_REAP | 4 << 8; /* by place 3, which nobody has */
 	kipc__hub_look(h);
 	must_eq(counts_of(h)->died[3], 1);
-	must_eq(*state, KIPC_END_DEAD);
-	*state = KIPC_END_REAP | 0xff << 8; /* by a newcomer, who may still be at it */
+	must_eq(kipc__hub_state(h, 3), KIPC_END_DEAD);
+	*state = KIPC_END_REAP | 0xff << 8; /* by a newcomer, who holds the setup lock at it */
+	must_eq(kipc__lockfile_take(h->file, KIPC__SHM_SETUP_BYTE), 0);
 	kipc__hub_look(h);
 	must_eq(counts_of(h)->died[3], 1);
-	kipc__hub_close(&must_open(name, KIPC_RECV)->base, true);
+	kipc__lockfile_drop(h->file, KIPC__SHM_SETUP_BYTE);
+	kipc__hub_look(h);
 	must_eq(counts_of(h)->died[3], 2);
+	must_eq(kipc__hub_state(h, 3), KIPC_END_DEAD);
 	kipc__hub_close(&h->base, true);
 }
 
