@@ -201,12 +201,12 @@ int kipc__region_bell(int *fd, const char *name, const __u64 id[2], unsigned end
 	return r;
 }
 
-int kipc__region_bell_watch(int *fd, const char *name, const __u64 id[2], unsigned number)
+/* One that somebody else made. */
+static int bell_open(int *fd, const struct path *p, int access)
 {
-	struct path p = bell_path(name, id, number);
 	struct stat st;
 
-	*fd = open(p.s, O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
+	*fd = open(p->s, access | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
 	if (*fd < 0)
 		return -errno;
 	if (fstat(*fd, &st) == 0 && S_ISFIFO(st.st_mode))
@@ -215,19 +215,19 @@ int kipc__region_bell_watch(int *fd, const char *name, const __u64 id[2], unsign
 	return -EBADMSG;
 }
 
+int kipc__region_bell_watch(int *fd, const char *name, const __u64 id[2], unsigned number)
+{
+	struct path p = bell_path(name, id, number);
+
+	return bell_open(fd, &p, O_WRONLY);
+}
+
 /* Open both ways: a bell whose owner has gone swallows what it is sent, and raises no SIGPIPE. */
 int kipc__region_bell_join(int *fd, const char *name, const __u64 id[2], unsigned number)
 {
 	struct path p = bell_path(name, id, number);
-	struct stat st;
 
-	*fd = open(p.s, O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
-	if (*fd < 0)
-		return -errno;
-	if (fstat(*fd, &st) == 0 && S_ISFIFO(st.st_mode))
-		return 0;
-	kipc__fd_close(*fd);
-	return -EBADMSG;
+	return bell_open(fd, &p, O_RDWR);
 }
 
 void kipc__region_bell_unlink(const char *name, const __u64 id[2], unsigned end)
