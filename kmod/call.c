@@ -18,11 +18,11 @@ static long kipc_call_fetch(struct kipc_call *call, const struct kipc_call_row *
 
 	if (get_user(user_bytes, (u32 __user *)call->user))
 		return -EFAULT;
-	if (user_bytes < row->bytes)
+	if (user_bytes < (row->least ?: row->bytes))
 		return -EINVAL;
 	if (user_bytes > PAGE_SIZE)
 		return -E2BIG;
-	call->bytes = row->bytes;
+	call->bytes = min_t(size_t, user_bytes, row->bytes);
 	return copy_struct_from_user(&call->arg, row->bytes, call->user, user_bytes);
 }
 

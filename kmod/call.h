@@ -34,13 +34,14 @@ struct kipc_call {
 	union kipc_call_arg arg;
 };
 
-/* A row of a table of calls. bytes is 0 where there is no struct, else that of its first published
- * version, which is the only one so far.
+/* A row of a table of calls. bytes is 0 where there is no struct. Where it has grown, least is the
+ * size of its first published version, and what a caller leaves out behind that is zero.
  */
 struct kipc_call_row {
 	unsigned int cmd;
 	size_t bytes;
 	long (*handle)(struct kipc_call *call);
+	size_t least;
 };
 
 /* Sends the struct back to the caller. */

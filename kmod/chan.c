@@ -21,12 +21,20 @@ static bool kipc_chan_ring_ok(u64 bytes, u64 start, u32 align)
 	       align < bytes;
 }
 
+/* What only kinds with many ends have. */
+static bool kipc_chan_is_plain(const struct kipc_ioc_create *arg)
+{
+	return !(arg->role | arg->nr_ends | arg->slots | arg->stride | arg->classes | arg->held |
+	         arg->reserved);
+}
+
 static int kipc_chan_check(const struct kipc_ioc_create *arg)
 {
 	int rc = kipc_name_check(arg->name);
 	unsigned int r;
 
-	if (rc || arg->kind != KIPC_KIND_PAIR || arg->flags || (arg->mode & ~0777U))
+	if (rc || arg->kind != KIPC_KIND_PAIR || arg->flags || (arg->mode & ~0777U) ||
+	    !kipc_chan_is_plain(arg))
 		return -EINVAL;
 	for (r = 0; r < KIPC_CHAN_RINGS; r++)
 		if (!kipc_chan_ring_ok(arg->ring_bytes[r], arg->start[r], arg->align[r]) ||
@@ -232,7 +240,8 @@ static int kipc_chan_judge(const struct kipc_name *name, const struct kipc_ioc_a
 {
 	const struct kipc_chan *chan = container_of(name, struct kipc_chan, name);
 
-	if (arg->kind != chan->kind)
+	if (arg->kind != chan->kind || arg->role || arg->slots || arg->stride || arg->classes ||
+	    arg->held_plus_1)
 		return -EINVAL;
 	return kipc_chan_suits(chan, arg) ? 0 : -EEXIST;
 }

@@ -59,6 +59,8 @@ static long kipc_dev_info(struct kipc_call *call)
 	arg->features = kipc_wake_features();
 	arg->page_bytes = PAGE_SIZE;
 	arg->nr_nodes = nr_node_ids;
+	arg->kinds = 1U << KIPC_KIND_PAIR;
+	arg->reserved = 0;
 	kipc_quota_report(arg);
 	return kipc_call_reply(call);
 }
@@ -145,7 +147,8 @@ static long kipc_dev_attach(struct kipc_call *call)
 	struct kipc_chan *chan;
 	long rc;
 
-	if ((arg->flags & ~KIPC_ATTACH_EXPECT) || !arg->name[0] || kipc_name_check(arg->name))
+	if ((arg->flags & ~KIPC_ATTACH_EXPECT) || arg->reserved || !arg->name[0] ||
+	    kipc_name_check(arg->name))
 		return -EINVAL;
 	rc = kipc_dev_slot_open(&slot);
 	if (rc)
@@ -174,9 +177,12 @@ err_slot:
 }
 
 static const struct kipc_call_row kipc_dev_rows[] = {
-	{ KIPC_IOC_INFO, sizeof(struct kipc_ioc_info), kipc_dev_info },
-	{ KIPC_IOC_CREATE, sizeof(struct kipc_ioc_create), kipc_dev_create },
-	{ KIPC_IOC_ATTACH, sizeof(struct kipc_ioc_attach), kipc_dev_attach },
+	{ KIPC_IOC_INFO, sizeof(struct kipc_ioc_info), kipc_dev_info,
+	  offsetofend(struct kipc_ioc_info, nr_nodes) },
+	{ KIPC_IOC_CREATE, sizeof(struct kipc_ioc_create), kipc_dev_create,
+	  offsetofend(struct kipc_ioc_create, fd) },
+	{ KIPC_IOC_ATTACH, sizeof(struct kipc_ioc_attach), kipc_dev_attach,
+	  offsetofend(struct kipc_ioc_attach, align) },
 };
 
 static long kipc_dev_ioctl(struct file *file, unsigned int cmd, unsigned long user)

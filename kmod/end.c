@@ -159,6 +159,8 @@ static long kipc_end_peer(struct kipc_call *call)
 	kuid_t uid;
 	kgid_t gid;
 
+	if (arg->end || arg->reserved2)
+		return -EINVAL;
 	spin_lock(&peer->chan->lock);
 	arg->state = peer->state;
 	arg->generation = peer->generation;
@@ -197,7 +199,8 @@ static const struct kipc_call_row kipc_end_rows[] = {
 	{ KIPC_IOC_SELF, sizeof(struct kipc_ioc_self), kipc_end_self },
 	{ KIPC_IOC_SHUTDOWN, sizeof(struct kipc_ioc_shutdown), kipc_end_shutdown },
 	{ KIPC_IOC_HANDOVER, 0, kipc_end_handover },
-	{ KIPC_IOC_PEER, sizeof(struct kipc_ioc_peer), kipc_end_peer },
+	{ KIPC_IOC_PEER, sizeof(struct kipc_ioc_peer), kipc_end_peer,
+	  offsetofend(struct kipc_ioc_peer, reserved) },
 	{ KIPC_IOC_STAT, sizeof(struct kipc_ioc_stat), kipc_end_stat },
 };
 

@@ -141,6 +141,11 @@
  *     its bit is still set instead: P takes the bit away, with a full fence, before it overwrites what
  *     that one has not released.
  *
+ * MANY ENDS over the module. Words that plain shared memory lets every end write have one writer there,
+ * the kernel, who is asked: bells, sets, ends (kipc_dev.h, MANY ENDS). So (H) is a call, and so are
+ * setting and taking a bit of sets.bound in (Q) and before (T); the letters and what they pair with
+ * are the same.
+ *
  * HOSTILE PEERS. Every word that another end can write is loaded once, checked, and only the copy
  * used: prod - cons <= bytes, a stride that fits the ring, reserved bits zero. A violation ends the
  * channel (-EBADMSG). Because DATA is mapped twice, bytes [cons, cons + bytes) are lawful memory
@@ -150,6 +155,7 @@
  * CHANGES
  *   1  pair
  *   1  kinds with more than two ends (pubsub, queue): words that a pair leaves zero
+ *   1  sets.undone: zero in plain shared memory
  */
 #ifndef KIPC_RING_H
 #define KIPC_RING_H
@@ -256,7 +262,8 @@ struct kipc_ring_end {
 struct kipc_ring_sets {
 	__u64 polled[2][2]; /* [side]: the poller of this end waits for its doorbell */
 	__u64 looked_at; /* when somebody last looked at the life of all ends: CLOCK_MONOTONIC, ns */
-	__u8 pad[88];
+	__u64 undone[2]; /* queue over the module: it died, and nobody undoes its claims yet */
+	__u8 pad[72];
 	__u64 bound[2]; /* pubsub: the publisher waits for this subscriber */
 	__u8 pad2[112];
 };

@@ -95,6 +95,7 @@ Test(layout, ring_status)
 	at(kipc_ring_status, bells, 0x100);
 	at(kipc_ring_status, sets, 0x300);
 	at(kipc_ring_sets, polled, 0);
+	at(kipc_ring_sets, undone, 0x28);
 	at(kipc_ring_sets, bound, 0x80);
 	at(kipc_ring_status, ends, 0x800);
 	must_eq(sizeof(struct kipc_ring_status), 4096);
@@ -142,22 +143,28 @@ Test(layout, ring_values)
 
 Test(layout, device_structs)
 {
-	must_eq(sizeof(struct kipc_ioc_info), 56);
+	must_eq(sizeof(struct kipc_ioc_info), 64);
 	at(kipc_ioc_info, features, 8);
 	at(kipc_ioc_info, nr_nodes, 52);
-	must_eq(sizeof(struct kipc_ioc_create), 136);
+	at(kipc_ioc_info, kinds, 56);
+	must_eq(sizeof(struct kipc_ioc_create), 168);
 	at(kipc_ioc_create, ring_bytes, 16);
 	at(kipc_ioc_create, start, 32);
 	at(kipc_ioc_create, align, 48);
 	at(kipc_ioc_create, node, 56);
 	at(kipc_ioc_create, name, 64);
 	at(kipc_ioc_create, fd, 128);
-	must_eq(sizeof(struct kipc_ioc_attach), 112);
+	at(kipc_ioc_create, role, 136);
+	at(kipc_ioc_create, slots, 144);
+	at(kipc_ioc_create, end, 160);
+	must_eq(sizeof(struct kipc_ioc_attach), 136);
 	at(kipc_ioc_attach, ring_bytes, 88);
 	at(kipc_ioc_attach, align, 104);
 	at(kipc_ioc_attach, name, 16);
 	at(kipc_ioc_attach, fd, 80);
 	at(kipc_ioc_attach, end, 84);
+	at(kipc_ioc_attach, role, 112);
+	at(kipc_ioc_attach, held_plus_1, 128);
 	must_eq(sizeof(struct kipc_ioc_self), 32);
 	must_eq(sizeof(struct kipc_ioc_wait), 32);
 	at(kipc_ioc_wait, position, 16);
@@ -167,8 +174,20 @@ Test(layout, device_structs)
 	at(kipc_ioc_xchg, wake, 8);
 	at(kipc_ioc_xchg, wait, 24);
 	must_eq(sizeof(struct kipc_ioc_shutdown), 8);
-	must_eq(sizeof(struct kipc_ioc_peer), 32);
+	must_eq(sizeof(struct kipc_ioc_peer), 40);
+	at(kipc_ioc_peer, end, 32);
 	must_eq(sizeof(struct kipc_ioc_stat), 48);
+	must_eq(sizeof(struct kipc_ioc_arm), 16);
+	must_eq(sizeof(struct kipc_ioc_sleep), 40);
+	at(kipc_ioc_sleep, seen, 12);
+	at(kipc_ioc_sleep, offset, 16);
+	at(kipc_ioc_sleep, value, 24);
+	at(kipc_ioc_sleep, deadline, 32);
+	must_eq(sizeof(struct kipc_ioc_ring), 16);
+	must_eq(sizeof(struct kipc_ioc_bind), 8);
+	must_eq(sizeof(struct kipc_ioc_cut), 24);
+	at(kipc_ioc_cut, ends, 8);
+	must_eq(sizeof(struct kipc_ioc_undo), 16);
 }
 
 Test(layout, device_values)
@@ -177,10 +196,12 @@ Test(layout, device_values)
 		unsigned long call;
 		unsigned nr;
 	} calls[] = {
-		{ KIPC_IOC_INFO, 0 },    { KIPC_IOC_CREATE, 1 },      { KIPC_IOC_ATTACH, 2 },
-		{ KIPC_IOC_SELF, 0x20 }, { KIPC_IOC_WAIT, 0x21 },     { KIPC_IOC_WAKE, 0x22 },
-		{ KIPC_IOC_XCHG, 0x23 }, { KIPC_IOC_SHUTDOWN, 0x24 }, { KIPC_IOC_HANDOVER, 0x25 },
-		{ KIPC_IOC_PEER, 0x26 }, { KIPC_IOC_STAT, 0x27 },
+		{ KIPC_IOC_INFO, 0 },     { KIPC_IOC_CREATE, 1 },      { KIPC_IOC_ATTACH, 2 },
+		{ KIPC_IOC_SELF, 0x20 },  { KIPC_IOC_WAIT, 0x21 },     { KIPC_IOC_WAKE, 0x22 },
+		{ KIPC_IOC_XCHG, 0x23 },  { KIPC_IOC_SHUTDOWN, 0x24 }, { KIPC_IOC_HANDOVER, 0x25 },
+		{ KIPC_IOC_PEER, 0x26 },  { KIPC_IOC_STAT, 0x27 },     { KIPC_IOC_ARM, 0x28 },
+		{ KIPC_IOC_SLEEP, 0x29 }, { KIPC_IOC_RING, 0x2a },     { KIPC_IOC_BIND, 0x2b },
+		{ KIPC_IOC_CUT, 0x2c },   { KIPC_IOC_UNDO, 0x2d },
 	};
 
 	for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++) {
