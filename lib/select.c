@@ -25,7 +25,7 @@ static int unknown(const char *scheme)
 {
 	const struct kipc__transport *const *t;
 
-	kipc__why_set("unknown scheme \"%s\"; there are: auto", scheme);
+	kipc__why_set("\"%s\" is none of: auto", scheme);
 	for (t = kipc__transports; *t; t++)
 		kipc__why_add(" %s", (*t)->scheme);
 	return -EPROTONOSUPPORT;
