@@ -94,7 +94,7 @@ static void shm_detach(struct kipc__ring_chan *c, bool handover)
 		kipc__shm_gone(c, c->end, KIPC_GONE_CLOSED);
 		kipc__shm_wake(c, KIPC_SIDE_DATA);
 		kipc__shm_wake(c, KIPC_SIDE_SPACE);
-		kipc__shm_name_drop(s);
+		kipc__shm_name_drop(s, KIPC__SHM_DROP_NS);
 	} else {
 		kipc__store_release(&c->status->ends[c->end].state, KIPC_END_FREE);
 		kipc__shm_wake(c, KIPC_SIDE_DATA); /* a poller watches the way */

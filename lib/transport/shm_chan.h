@@ -83,13 +83,14 @@ typedef int (*kipc__shm_attempt)(const struct kipc__config *cfg, void *arg);
 
 #define KIPC__SHM_RETRY    1 /* the name meant something else meanwhile: once more */
 #define KIPC__SHM_SETUP_NS (1000 * 1000 * 1000)
+#define KIPC__SHM_DROP_NS  (100 * 1000 * 1000)
 
 int kipc__shm_setup_lock(struct kipc__lockfile *f, int64_t patience);
 void kipc__shm_setup_unlock(struct kipc__lockfile *f);
 bool kipc__shm_abandoned(struct kipc__lockfile *f);
 int kipc__shm_attempts(const struct kipc__config *cfg, kipc__shm_attempt once, void *arg);
 int kipc__shm_meet(struct kipc_chan **out, const struct kipc__config *cfg, kipc__shm_make make);
-void kipc__shm_name_drop(struct kipc__shm_chan *s);
+void kipc__shm_name_drop(struct kipc__shm_chan *s, int64_t patience);
 
 /* shm_life.c: sleeping, and finding out whether the peer lives. */
 int kipc__shm_park(struct kipc__ring_chan *c, unsigned side, uint64_t position, int64_t deadline);

@@ -81,7 +81,7 @@ void kipc__shm_look(struct kipc__ring_chan *c)
 	               peer_state(c) == KIPC_END_FREE ? KIPC_GONE_CLOSED : KIPC_GONE_DEAD);
 	wake_self(c, KIPC_SIDE_DATA);
 	wake_self(c, KIPC_SIDE_SPACE);
-	kipc__shm_name_drop(s);
+	kipc__shm_name_drop(s, 0);
 }
 
 /* ---- sleeping --------------------------------------------------------------------------- */

@@ -86,13 +86,14 @@ static void name_remove(struct kipc__shm_chan *s)
 }
 
 /* One end is gone. Nobody rings the other one any more, and if that were killed later, nobody would
- * remove its doorbell, so both go.
+ * remove its doorbell, so both go. Somebody who is joining holds the lock and removes the name himself when he
+ * sees that it is over; unless he is killed meanwhile, and for that the last one who knows the name waits.
  */
-void kipc__shm_name_drop(struct kipc__shm_chan *s)
+void kipc__shm_name_drop(struct kipc__shm_chan *s, int64_t patience)
 {
 	if (!*s->name)
 		return;
-	if (kipc__shm_setup_lock(s->file, 0) == 0) {
+	if (kipc__shm_setup_lock(s->file, patience) == 0) {
 		if (kipc__region_is(kipc__lockfile_fd(s->file), s->name))
 			kipc__region_unlink(s->name);
 		kipc__shm_setup_unlock(s->file);
