@@ -34,9 +34,9 @@ bench/peers/       system  bench/
 bench/             system  bench/  lib/include/
 tests/conformance/ system  lib/include/  tests/conformance/  tests/harness[.]h
 tests/uapi/        system  kmod/uapi/  tests/uapi/  tests/harness[.]h
-tests/kill/        system  lib/include/  tests/kill/
+tests/kill/        system  lib/include/  tests/kill/  tests/sweep[.]h
 tests/model/       system  tests/model/  lib/  kmod/uapi/
-tests/stress/      system  lib/include/  tests/stress/
+tests/stress/      system  lib/include/  tests/stress/  tests/sweep[.]h
 tests/tsan/        system  lib/include/  lib/os/map[.]h  tests/tsan/
 tests/vm/          system  kmod/uapi/  lib/include/  tests/vm/  tests/harness[.]h
 tests/             system  tests/  lib/  kmod/uapi/

@@ -196,10 +196,11 @@ const char *harness_name(void)
 
 const char *harness_dir(void)
 {
-	char path[] = "/tmp/kt-XXXXXX";
+	char path[40];
 
 	if (own_dir)
 		return own_dir;
+	snprintf(path, sizeof(path), "/tmp/kt-%d-XXXXXX", getpid());
 	must(mkdtemp(path));
 	must_sys(chmod(path, 0711));
 	own_dir = strdup(path);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "harness.h"
+#include "sweep.h"
 
 /* A test that takes longer is named, with its time. */
 #define SLOW (5 * SEC)
@@ -85,6 +86,8 @@ int harness_main(const char *name, int argc, char **argv,
 	struct criterion_test_set *tests;
 	int ok = 1;
 
+	sweep_names("kt");
+	sweep_on_sigterm("kt");
 	binary = name;
 	last_end = harness_now();
 	setvbuf(stderr, NULL, _IOLBF, 0);

@@ -12,7 +12,7 @@ TESTS_OBJDIR := $(BUILD)/tests/obj
 TESTS_BIN := $(addprefix $(BUILD)/tests/,unit conformance abi uapi)
 TESTS_ROUNDTRIP := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/vm/roundtrip.c))
 
-tests_objects = $(patsubst tests/%.c,$(TESTS_OBJDIR)/%.o,tests/harness.c tests/runner.c $(wildcard tests/$(1)/*.c))
+tests_objects = $(patsubst tests/%.c,$(TESTS_OBJDIR)/%.o,tests/harness.c tests/runner.c tests/sweep.c $(wildcard tests/$(1)/*.c))
 TESTS_ALL_OBJ := $(foreach t,unit conformance abi uapi,$(call tests_objects,$(t)))
 
 $(TESTS_OBJDIR)/%: TESTS_CFLAGS := -Ilib/include
@@ -56,7 +56,7 @@ $(BUILD)/tests/vm-list: tests/tests.mk
 #
 #   make test-kill            a point in each stride; a minute or two
 #   make test-kill ALL=1      every instruction of every scene; hours
-TESTS_KILL_OBJ := $(patsubst tests/%.c,$(TESTS_OBJDIR)/%.o,$(wildcard tests/kill/*.c))
+TESTS_KILL_OBJ := $(patsubst tests/%.c,$(TESTS_OBJDIR)/%.o,tests/sweep.c $(wildcard tests/kill/*.c))
 
 $(BUILD)/tests/kill: $(TESTS_KILL_OBJ) $(LIB_A)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIB_LIBS)

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include "kill.h"
+#include "../sweep.h"
 
 /*
  *	kill [--all] [--at K] [--points N] [--only SCENE] [SCHEME...]      (default: shm)
@@ -111,7 +112,7 @@ static void run_scene(struct stage *s, const char *scheme, unsigned number)
 	struct tally t = { .fewest = UINT32_MAX };
 
 	s->scheme = scheme;
-	snprintf(s->name, sizeof(s->name), "kill-%d-%u", (int)getpid(), number);
+	snprintf(s->name, sizeof(s->name), "kkill-%d-%u", (int)getpid(), number);
 	snprintf(s->uri, sizeof(s->uri), "%s://%s?%s&%s", scheme, s->flavour->named ? s->name : "",
 	         s->flavour->options,
 	         s->scene->kind == KIPC_QUEUE    ? "slots=8&slot=1000"
@@ -180,6 +181,7 @@ int main(int argc, char **argv)
 		perror("kipc: kill: mmap");
 		return 1;
 	}
+	sweep_names("kkill");
 	signal(SIGPIPE, SIG_IGN);
 	if (i == argc)
 		run_scheme(&s, "shm");

@@ -23,6 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "session.h"
+#include "../sweep.h"
 
 struct table *table;
 
@@ -318,10 +319,11 @@ static int run(int64_t seconds, bool killing)
 /* A unix socket needs a directory; its name ends with a slash. */
 static void place_make(void)
 {
-	char path[] = "/tmp/kstress-XXXXXX";
+	char path[60];
 
 	if (strcmp(table->scheme, "unix") != 0)
 		return;
+	snprintf(path, sizeof(path), "/tmp/kstress-%d-XXXXXX", getpid());
 	if (!mkdtemp(path)) {
 		perror("long: mkdtemp");
 		exit(1);
@@ -372,6 +374,7 @@ int main(int argc, char **argv)
 	}
 	if (!runs_here(table->scheme))
 		return 0;
+	sweep_names("kstress");
 	place_make();
 	return run(seconds, killing);
 }

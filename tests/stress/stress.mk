@@ -2,7 +2,7 @@
 #
 #   make test-long    eight processes on whatever CPUs there are, over shm and unix   (SECONDS=300 each)
 
-STRESS_OBJ := $(patsubst tests/%.c,$(TESTS_OBJDIR)/%.o,$(wildcard tests/stress/*.c))
+STRESS_OBJ := $(patsubst tests/%.c,$(TESTS_OBJDIR)/%.o,tests/sweep.c $(wildcard tests/stress/*.c))
 
 .PHONY: test-long
 tests: $(BUILD)/tests/long
