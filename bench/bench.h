@@ -164,6 +164,7 @@ struct bench {
 };
 
 extern const struct bench bench_roundtrip;
+extern const struct bench bench_call; /* of mech_call.c only: a round trip of its own */
 extern const struct bench bench_stream;
 extern const struct bench bench_idle;
 extern const struct bench bench_open;

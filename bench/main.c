@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cpu.h"
+#include "kipc_pair.h"
 #include "clock.h"
 #include "json.h"
 #include "machine.h"
@@ -19,8 +20,6 @@
 #define QUICK_S       30
 #define PEERS_S       420 /* more, where there are peers */
 #define QUICK_PEERS_S 60
-
-extern const char *kipc_extra_options;
 
 enum {
 	KEY_REPS = 256,

@@ -1,19 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* mech_kipc.c - libkipc's transports, through its public interface */
-#include <kipc.h>
-#include <stdio.h>
-#include <string.h>
-
-#include "bench.h"
-
-/* Options that every channel gets beside those below, from --kipc. */
-const char *kipc_extra_options = "";
-
-static const uint32_t waits[WAIT_MODES] = {
-	[WAIT_SPIN] = KIPC_WAIT_SPIN,
-	[WAIT_BLOCK] = KIPC_WAIT_BLOCK,
-	[WAIT_ADAPTIVE] = KIPC_WAIT_ADAPTIVE,
-};
+#include "kipc_pair.h"
 
 struct own {
 	struct kipc_chan *chan;
@@ -21,49 +8,13 @@ struct own {
 	struct kipc_msg in[BENCH_BATCH_MAX];
 };
 
-static int failed(struct pair *p, int err, const char *what)
-{
-	return bench_fail(p, err, "%s: %s", what, kipc_strerror(err));
-}
-
-/* The default ring for what fits it well, and 8 MiB for larger messages. */
-static uint64_t ring_bytes(size_t size)
-{
-	return size < 4096 ? 0 : 8 << 20;
-}
-
-static int setup(struct pair *p)
-{
-	const char *scheme = strchr(p->cell.mech->name, ':') + 1;
-	struct kipc_opts opts = {
-		.size = sizeof(opts),
-		.ring_bytes = ring_bytes(p->cell.size),
-		.wait = waits[p->cell.wait],
-	};
-	struct kipc_chan *chan[2];
-	char uri[128];
-	int r;
-
-	snprintf(uri, sizeof(uri), "%s://%s%s", scheme, *kipc_extra_options ? "?" : "",
-	         kipc_extra_options);
-	r = kipc_chan_pair(chan, uri, KIPC_PAIR, &opts);
-	if (r < 0)
-		return bench_fail(p, r, "%s", *kipc_why() ? kipc_why() : kipc_strerror(r));
-	if (p->cell.variant == VARIANT_INPLACE && !(kipc_chan_caps(chan[0]) & KIPC_CAP_ZEROCOPY))
-		return bench_fail(p, -EOPNOTSUPP, "%s:// copies: it has no place to be in", scheme);
-	p->handle[0] = chan[0];
-	p->handle[1] = chan[1];
-	return 0;
-}
-
 static int join(struct side *s)
 {
 	struct own *own = bench_buffer(s, sizeof(*own));
 
 	if (!own)
 		return -ENOMEM;
-	kipc_chan_close(s->pair->handle[!s->who]);
-	own->chan = s->pair->handle[s->who];
+	own->chan = kipc_pair_end(s);
 	s->own = own;
 	return 0;
 }
@@ -78,7 +29,7 @@ static int send_message(struct side *s, const void *buf)
 	struct own *own = s->own;
 	int r = kipc_send(own->chan, buf, s->cell->size, -1);
 
-	return r < 0 ? failed(s->pair, r, "kipc_send") : 0;
+	return r < 0 ? kipc_pair_failed(s->pair, r, "kipc_send") : 0;
 }
 
 static int recv_message(struct side *s, void *buf)
@@ -89,7 +40,7 @@ static int recv_message(struct side *s, void *buf)
 	if (n == (ssize_t)s->cell->size)
 		return 0;
 	if (n < 0)
-		return failed(s->pair, n, "kipc_recv");
+		return kipc_pair_failed(s->pair, n, "kipc_recv");
 	return bench_fail(s->pair, -EBADMSG, "kipc_recv: %zd bytes", n);
 }
 
@@ -111,7 +62,7 @@ static int send_many(struct side *s, const void *base, unsigned int n)
 		int r = kipc_send_n(own->chan, own->out + done, n - done, -1);
 
 		if (r < 0)
-			return failed(s->pair, r, "kipc_send_n");
+			return kipc_pair_failed(s->pair, r, "kipc_send_n");
 		done += r;
 	}
 	return 0;
@@ -133,7 +84,7 @@ static int recv_many(struct side *s, void *base, unsigned int n)
 
 	describe(s, own->in, base, n);
 	r = kipc_recv_n(own->chan, own->in, n, -1);
-	return r < 0 ? failed(s->pair, r, "kipc_recv_n") : lengths_agree(s, own->in, r);
+	return r < 0 ? kipc_pair_failed(s->pair, r, "kipc_recv_n") : lengths_agree(s, own->in, r);
 }
 
 static int reserve(struct side *s, void **at, unsigned int n)
@@ -145,7 +96,7 @@ static int reserve(struct side *s, void **at, unsigned int n)
 		own->out[i].len = s->cell->size;
 	r = kipc_reserve(own->chan, own->out, n, -1);
 	if (r < 0)
-		return failed(s->pair, r, "kipc_reserve");
+		return kipc_pair_failed(s->pair, r, "kipc_reserve");
 	for (unsigned int i = 0; i < n; i++)
 		at[i] = own->out[i].data;
 	return 0;
@@ -156,7 +107,7 @@ static int commit(struct side *s, unsigned int n)
 	struct own *own = s->own;
 	int r = kipc_commit(own->chan, own->out, n);
 
-	return r < 0 ? failed(s->pair, r, "kipc_commit") : 0;
+	return r < 0 ? kipc_pair_failed(s->pair, r, "kipc_commit") : 0;
 }
 
 static int peek(struct side *s, void **at, unsigned int n)
@@ -165,7 +116,7 @@ static int peek(struct side *s, void **at, unsigned int n)
 	int r = kipc_peek(own->chan, own->in, n, -1);
 
 	if (r < 0)
-		return failed(s->pair, r, "kipc_peek");
+		return kipc_pair_failed(s->pair, r, "kipc_peek");
 	for (int i = 0; i < r; i++)
 		at[i] = own->in[i].data;
 	return lengths_agree(s, own->in, r);
@@ -176,7 +127,7 @@ static int release(struct side *s, unsigned int n)
 	struct own *own = s->own;
 	int r = kipc_release(own->chan, n);
 
-	return r < 0 ? failed(s->pair, r, "kipc_release") : 0;
+	return r < 0 ? kipc_pair_failed(s->pair, r, "kipc_release") : 0;
 }
 
 #define KIPC_MECH(symbol, string, words)                                        \
@@ -185,7 +136,7 @@ static int release(struct side *s, unsigned int n)
 		.about = words,                                                 \
 		.waits = BIT(WAIT_SPIN) | BIT(WAIT_BLOCK) | BIT(WAIT_ADAPTIVE), \
 		.variants = BIT(VARIANT_COPY) | BIT(VARIANT_INPLACE),           \
-		.setup = setup,                                                 \
+		.setup = kipc_pair_setup,                                       \
 		.join = join,                                                   \
 		.leave = leave,                                                 \
 		.send = send_message,                                           \

@@ -25,11 +25,15 @@ static const size_t few_sizes[] = { 40, 64, 4 * K, 64 * K, 1024 * K, 0 };
 static const size_t copy_sizes[] = { K, 4 * K, 64 * K, 1024 * K, 0 };
 static const size_t quick_sizes[] = { 40, 64, 4 * K, 0 };
 static const size_t quick_stream[] = { 64, 4 * K, 64 * K, 0 };
+static const size_t call_sizes[] = { 40, K, 64 * K, 0 };
+static const size_t byte_sizes[] = { 64, 4 * K, 64 * K, 0 };
+static const size_t just_40[] = { 40, 0 };
 static const size_t just_64[] = { 64, 0 };
 static const size_t just_8[] = { 8, 0 };
 
 static const unsigned int one[] = { 1, 0 };
 static const unsigned int batch_32[] = { 32, 0 };
+static const unsigned int flights[] = { 1, 16, 0 }; /* calls at a time */
 
 /* One line: the cells of all combinations. skip: they are listed, with this reason. */
 struct sweep {
@@ -82,6 +86,10 @@ static const struct sweep full_plan[] = {
 	{ "pubsub:*",         &bench_stream,    SPIN, TWO, COPY, one, just_64, 60, 5, NULL },
 	{ "queue:1-*",        &bench_stream,    SPIN, TWO, COPY, one, just_64, 60, 5, NULL },
 	{ "queue:4-*",        &bench_stream,    ADAPTIVE, TWO, COPY, one, just_64, 60, 5, NULL },
+	{ "call:*",           &bench_call,      SPIN | BLOCK, TWO, COPY, flights, call_sizes, 50, 3, NULL },
+	{ "call:*",           &bench_call,      BLOCK, SAME, COPY, flights, call_sizes, 50, 3, NULL },
+	{ "bytes:*",          &bench_stream,    SPIN | BLOCK, TWO, COPY, one, byte_sizes, 50, 3, NULL },
+	{ "bytes:*",          &bench_stream,    BLOCK, SAME, COPY, one, byte_sizes, 50, 3, NULL },
 	{ "kipc:*",           &bench_idle,      BLOCK | ADAPTIVE, TWO, COPY, one, just_64, 250, 2, NULL },
 	{ "peer:*",           &bench_idle,      BLOCK, TWO, COPY, one, just_64, 250, 1, NULL },
 	{ "stock:*",          &bench_idle,      BLOCK, TWO, COPY, one, just_64, 250, 1, NULL },
@@ -114,6 +122,9 @@ static const struct sweep quick_plan[] = {
 	{ "pubsub:*",         &bench_stream,    SPIN, TWO, COPY, one, just_64, 20, 3, NULL },
 	{ "queue:1-*",        &bench_stream,    SPIN, TWO, COPY, one, just_64, 20, 3, NULL },
 	{ "queue:4-*",        &bench_stream,    ADAPTIVE, TWO, COPY, one, just_64, 20, 3, NULL },
+	{ "call:*",           &bench_call,      SPIN, TWO, COPY, flights, just_40, 20, 2, NULL },
+	{ "call:*",           &bench_call,      BLOCK, TWO | SAME, COPY, one, just_40, 20, 2, NULL },
+	{ "bytes:*",          &bench_stream,    SPIN | BLOCK, TWO, COPY, one, byte_sizes, 20, 2, NULL },
 	{ "kipc:*",           &bench_idle,      BLOCK | ADAPTIVE, TWO, COPY, one, just_64, 200, 1, NULL },
 	{ "kipc:*",           &bench_open,      ADAPTIVE, SAME, COPY, one, just_8, 10, 3, NULL },
 	{ "kipc:*",           &bench_memory,    ADAPTIVE, SAME, COPY, one, just_8, 0, 1, NULL },

@@ -87,6 +87,8 @@ const struct bar bars[] = {
 	  TRIP(SHM, "adaptive", NULL, 0), TRIP(USUAL, "block", NULL, 0), 1.0, 0 },
 	{ "Default waiting, stream against blocking pipe and unix sockets, the worst size", &rate, PICK_ALIKE, NULL,
 	  FLOW(SHM, "adaptive", NULL, 0, 1), FLOW(USUAL, "block", NULL, 0, 1), 1.0, 0 },
+	{ "Stream of bytes against pipe and unix stream, the worst size and mode", &rate, PICK_ALIKE, NULL,
+	  FLOW("bytes:shm", NULL, NULL, 0, 1), FLOW("stock:@(pipe|unix-stream)", NULL, NULL, 0, 1), 1.0, 0 },
 	{ "Publishing 64 B to 8 lossy subscribers against 1", &rate, PICK_BEST, NULL,
 	  FLOW("pubsub:1-to-8", "spin", "two", 64, 1), FLOW("pubsub:1-to-1", "spin", "two", 64, 1), 0.8, 0 },
 	{ "Queue of 64 B, 1 sender and 1 receiver, against Boost", &rate, PICK_BEST, NULL,

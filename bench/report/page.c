@@ -42,6 +42,9 @@ static const char reading[] =
 	"rests on a cell. <b>~</b>: no repetition was quiet, others used the CPUs too.</li>\n"
 	"<li>In place: only the first and last 8 bytes of a message are touched, so that GB/s there are "
 	"nominal.</li>\n"
+	"<li>call: rows are round trips by kipc_call() and kipc_reply(); x16: with 16 of them in flight, "
+	"each of which waits for the others. bytes: rows are streams by kipc_write() and "
+	"kipc_read().</li>\n"
 	"<li>limit: rows are what the hardware and the kernel allow; they carry no message. limit:copy "
 	"is the slower of copying into and out of memory the other CPU touched last, at the best of "
 	"several buffer sizes.</li>\n</ul>\n";

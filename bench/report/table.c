@@ -60,14 +60,15 @@ static void add_line(struct grid *g, const struct row *r)
 /* Families in this order; within one as in the file, which is by name. */
 static int rank(const struct row *r)
 {
-	static const char *const families[] = { "limit:", "kipc:", "pubsub:",
-		                                "queue:", "peer:", "stock:" };
+	static const char *const families[] = { "limit:",  "kipc:",  "call:", "bytes:",
+		                                "pubsub:", "queue:", "peer:", "stock:" };
+	const int n = sizeof(families) / sizeof(*families);
 
-	for (int i = 0; i < 6; i++) {
+	for (int i = 0; i < n; i++) {
 		if (strncmp(r->transport, families[i], strlen(families[i])) == 0)
 			return i;
 	}
-	return 6;
+	return n;
 }
 
 static int compare(const void *a, const void *b)
