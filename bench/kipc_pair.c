@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <kipc.h>
 #include "kipc_pair.h"
 
 #include <stdio.h>

@@ -7,9 +7,9 @@
 #ifndef KIPC_PAIR_H
 #define KIPC_PAIR_H
 
-#include <kipc.h>
-
 #include "bench.h"
+
+struct kipc_chan;
 
 /* Options that every channel gets beside its own, from --kipc. */
 extern const char *kipc_extra_options;

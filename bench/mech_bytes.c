@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* mech_bytes.c - the same pairs as streams of bytes: what a pipe does, beside the pipe */
+#include <kipc.h>
 #include "kipc_pair.h"
 
 static int join(struct side *s)

@@ -7,6 +7,7 @@
  * ends; a trip then lasts from before its request until after its reply, so it contains the others'.
  * The server answers each request with the request itself, out of the ring that it came through.
  */
+#include <kipc.h>
 #include <string.h>
 
 #include "clock.h"

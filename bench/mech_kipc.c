@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* mech_kipc.c - libkipc's transports, through its public interface */
+#include <kipc.h>
 #include "kipc_pair.h"
 
 struct own {
