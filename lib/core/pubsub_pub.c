@@ -79,12 +79,25 @@ static void unbind(struct kipc__pub *p, unsigned end)
 	kipc__fence_full(); /* it is gone before anything is overwritten: pairs with (N), (O) */
 }
 
+/* How far a bound subscriber is behind prod. Pairs with its release: what it released I may overwrite.
+ * UINT64_MAX: it says to be where nobody can be.
+ */
+static uint64_t lag_of(const struct kipc__pub *p, unsigned end)
+{
+	uint64_t cons = kipc__load_acquire(cons_of(&p->at, end));
+	uint64_t lag = p->prod - cons;
+
+	if (cons == KIPC_PUB_NONE) /* looking for a place: in the way of any claim */
+		return p->prod - p->claim + p->at.bytes + KIPC_REC_BYTES;
+	return lag > p->at.bytes || lag % KIPC_REC_BYTES ? UINT64_MAX : lag;
+}
+
 /* (T) The bound subscriber that is farthest behind: its position, or prod. One that says to be where
  * nobody can be is cut off; cut those behind limit, too, if asked to (cut is not NULL).
  */
 static uint64_t slowest(struct kipc__pub *p, uint64_t limit, unsigned *cut)
 {
-	uint64_t lag = 0, cons, mine, set;
+	uint64_t most = 0, lag, set;
 	unsigned word, end;
 
 	for (word = 0; word < 2; word++) {
@@ -95,24 +108,19 @@ static uint64_t slowest(struct kipc__pub *p, uint64_t limit, unsigned *cut)
 				unbind(p, end);
 				continue;
 			}
-			/* Pairs with its release: what it released I may overwrite. */
-			cons = kipc__load_acquire(cons_of(&p->at, end));
-			if (cons ==
-			    KIPC_PUB_NONE) /* looking for a place: in the way of any claim */
-				cons = p->claim - p->at.bytes - KIPC_REC_BYTES;
-			mine = p->prod - cons;
-			if (mine > p->at.bytes || mine % KIPC_REC_BYTES) {
+			lag = lag_of(p, end);
+			if (lag == UINT64_MAX) {
 				unbind(p, end);
 				p->cut++;
-			} else if (cut && (int64_t)(limit - (p->prod - mine)) > 0) {
+			} else if (cut && (int64_t)(limit - (p->prod - lag)) > 0) {
 				unbind(p, end);
 				(*cut)++;
-			} else if (mine > lag) {
-				lag = mine;
+			} else if (lag > most) {
+				most = lag;
 			}
 		}
 	}
-	return p->prod - lag;
+	return p->prod - most;
 }
 
 /* ---- claiming --------------------------------------------------------------------------- */

@@ -190,6 +190,25 @@ Test(pubsub, bound_behind_a_claim)
 	pubsub_bed_free(b);
 }
 
+/* While it looks for its place nothing is claimed: also where nothing has ever been published. */
+Test(pubsub, a_newcomer_holds_the_publisher)
+{
+	for (int before = 0; before < 200; before += 7) {
+		struct pubsub_bed *b = pubsub_bed_make(4096, 8, 0);
+		uint64_t claim;
+
+		for (int i = 0; i < before; i++)
+			must_eq(pubsub_bed_put(b, 1, false), 1);
+		b->ctrl[1].cons.pos = KIPC_PUB_NONE;
+		b->bound[0] = 2;
+		claim = b->at.ctrl->claim;
+		while (pubsub_bed_put(b, 1, false) == 1)
+			;
+		must(b->at.ctrl->claim == claim && b->bound[0] == 2 && b->pub.cut == 0);
+		pubsub_bed_free(b);
+	}
+}
+
 /* Killed anywhere inside a commit: what has no header does not exist, and the next one goes on. */
 Test(pubsub, a_new_publisher_finds_what_is_whole)
 {
