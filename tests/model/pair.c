@@ -23,6 +23,7 @@ static const struct kipc__ring_back back = {
 	.idle = kipc__shm_idle,
 	.look = kipc__shm_look,
 	.shut = kipc__shm_shut,
+	.early = true,
 	.look_every = 2,
 };
 
@@ -40,6 +41,10 @@ static void declare(unsigned e)
 	kipc__model_word(&ctrl[e].hints.space_at, 8, 0);
 	kipc__model_word(&ctrl[e].hints.fence, 4, 0);
 	kipc__model_word(&ctrl[e].hints.cpu, 4, 0);
+	kipc__model_word(&ctrl[e].growth.at, 8, 0);
+	kipc__model_word(&ctrl[e].growth.len, 8, 0);
+	kipc__model_word(&ctrl[e].growth.done, 8, 0);
+	kipc__model_word(&ctrl[e].growth.follows, 8, 0);
 	declare_bell(&status.bells[e].data);
 	declare_bell(&status.bells[e].space);
 	kipc__model_word(&status.ends[e].state, 4, KIPC_END_LIVE);
@@ -90,17 +95,23 @@ void kipc__model_pair_setup(unsigned wait)
 
 /* ---- messages --------------------------------------------------------------------------- */
 
-int kipc__model_send(unsigned number)
+int kipc__model_send_words(unsigned number, unsigned words)
 {
 	uint64_t payload[PAIR_WORDS];
-	unsigned i, n = kipc__model_rand(2) ? 1 : PAIR_WORDS;
+	unsigned i;
 
-	for (i = 0; i < n; i++)
+	for (i = 0; i < words; i++)
 		payload[i] = PATTERN(number, i);
-	return kipc__ring_base_send_one(&kipc__model_end[0].ring.base, payload, 8 * (size_t)n, -1);
+	return kipc__ring_base_send_one(&kipc__model_end[0].ring.base, payload, 8 * (size_t)words,
+	                                -1);
 }
 
-int kipc__model_recv(unsigned number, int64_t timeout)
+int kipc__model_send(unsigned number)
+{
+	return kipc__model_send_words(number, kipc__model_rand(2) ? 1 : PAIR_WORDS);
+}
+
+int kipc__model_recv_words(unsigned number, int64_t timeout)
 {
 	uint64_t payload[PAIR_WORDS];
 	ssize_t i, len = kipc__ring_base_recv_one(&kipc__model_end[1].ring.base, payload,
@@ -108,7 +119,14 @@ int kipc__model_recv(unsigned number, int64_t timeout)
 
 	for (i = 0; i < len / 8; i++)
 		kipc__model_assert(payload[i] == PATTERN(number, (unsigned)i), "not what was sent");
-	return len < 0 ? (int)len : 0;
+	return (int)(len < 0 ? len : len / 8);
+}
+
+int kipc__model_recv(unsigned number, int64_t timeout)
+{
+	int words = kipc__model_recv_words(number, timeout);
+
+	return words < 0 ? words : 0;
 }
 
 /* ---- leaving ---------------------------------------------------------------------------- */

@@ -23,11 +23,13 @@ void kipc__model_pair_setup(unsigned wait);
 /* A sleeper may wake for no reason or look whether its peer lives: where a death is to be found. */
 extern bool kipc__model_naps;
 
-/* Send message number, of some length; 0 or the error. */
+/* Send message number, of some length or of that many words; 0 or the error. */
 int kipc__model_send(unsigned number);
+int kipc__model_send_words(unsigned number, unsigned words);
 
-/* Receive and check message number; 0 or the error. */
+/* Receive and check message number; 0, or how many words it has, or the error. */
 int kipc__model_recv(unsigned number, int64_t timeout);
+int kipc__model_recv_words(unsigned number, int64_t timeout);
 
 /* Close as shm_detach() does; the end's process is gone, without a word. */
 void kipc__model_close(unsigned end);

@@ -52,18 +52,28 @@ compile() {
 		-Wl,--gc-sections "$out/checker.o" -lstdc++
 }
 
-# copy FOLDER: the library's sources.
+# copy FOLDER NAME: the library's sources, with what is too large for a model scaled down.
 copy() {
+	local file script
 	rm -rf "$1"
 	mkdir -p "$1/kmod"
-	cp -r lib "$1/" && cp -r kmod/uapi "$1/kmod/"
+	cp -r lib "$1/" && cp -r kmod/uapi "$1/kmod/" || return
+	while IFS='|' read -r file script; do
+		edit "$1" "$file" "$script" || return
+	done < <(rows scale "$2")
+}
+
+# edit FOLDER FILE SCRIPT, which must change it.
+edit() {
+	cp "$1/lib/$2" "$1/before" && sed -E -i "$3" "$1/lib/$2" && ! cmp -s "$1/before" "$1/lib/$2"
 }
 
 # model NAME EXECUTIONS SOURCES MODEL-SOURCES
 model() {
 	local dir=$out/$1 said
-	copy "$dir"
-	if ! said=$(compile "$dir" "$3" "$4" 2>&1); then
+	if ! copy "$dir" "$1"; then
+		verdict FAIL "$1" '' 'the real code' 'it cannot be scaled'
+	elif ! said=$(compile "$dir" "$3" "$4" 2>&1); then
 		verdict FAIL "$1" '' "does not compile: $said"
 	elif said=$("$dir/model" "$2" 2>&1); then
 		verdict pass "$1" '' 'the real code' "$said"
@@ -75,9 +85,7 @@ model() {
 # twin NAME EXECUTIONS SOURCES MODEL-SOURCES NEEDED WHAT FILE SCRIPT
 twin() {
 	local dir=$out/$1-twin said status=0
-	copy "$dir"
-	sed -E -i "$8" "$dir/lib/$7"
-	if cmp -s "lib/$7" "$dir/lib/$7"; then
+	if ! { copy "$dir" "$1" && edit "$dir" "$7" "$8"; }; then
 		verdict FAIL "$1" "$5" "$6" 'the script changes nothing'
 		return
 	elif ! said=$(compile "$dir" "$3" "$4" -w 2>&1); then
