@@ -56,6 +56,7 @@ struct mortal {
 };
 
 mortal mortals[4];
+unsigned sluggish[4]; // steps of others that a thread may have to wait, before any access
 
 const char *why; // the model's own words for what is wrong
 
@@ -108,11 +109,14 @@ word &must_find(const void *p, size_t size)
 void step()
 {
 	mortal &m = mortals[rl::thread_index()];
+	unsigned wait = sluggish[rl::thread_index()];
 
 	if (m.doomed && m.left-- == 0) {
 		m.doomed = false;
 		__builtin_longjmp(m.back, 1);
 	}
+	for (wait = wait && rl::rand(16) == 0 ? rl::rand(wait) : 0; wait; wait--)
+		rl::ctx().sched();
 }
 
 rl::memory_order to_relacy(kipc__model_order order)
@@ -165,6 +169,8 @@ struct suite_base {
 		nr_words = nr_areas = 0;
 		for (mortal &m : mortals)
 			m.doomed = false;
+		for (unsigned &steps : sluggish)
+			steps = 0;
 		kipc__model_setup();
 	}
 
@@ -226,6 +232,11 @@ void kipc__model_yield(void)
 {
 	step();
 	rl::ctx().yield(1, $);
+}
+
+void kipc__model_sluggish(unsigned steps)
+{
+	sluggish[rl::thread_index()] = steps;
 }
 
 bool kipc__model_mortal(void (*body)(void), unsigned accesses)

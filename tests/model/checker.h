@@ -49,6 +49,11 @@ unsigned kipc__model_rand(unsigned limit);
 void kipc__model_assert(bool right, const char *what);
 void kipc__model_yield(void);
 
+/* From now on this thread is kept from running, before one access in 16, for about that many steps of
+ * others: so that they overtake it by a whole round.
+ */
+void kipc__model_sluggish(unsigned steps);
+
 /* Run body, but let it be killed before any of its first accesses. true: it was. */
 bool kipc__model_mortal(void (*body)(void), unsigned accesses);
 

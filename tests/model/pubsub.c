@@ -4,8 +4,9 @@
  *
  * lib/core/pubsub_*.c themselves over a ring of two cache lines, which is nearly full to begin with: so the
  * publisher overwrites what a subscriber is about to read. That one is lossy, or looks at the newest
- * message, or comes now and is waited for. Right is: what comes is whole and the next one, losses are
- * counted exactly, who is bound loses nothing, nobody waits for ever.
+ * message, or comes now and is waited for, or is cut off now and then. Right is: what comes is whole and
+ * the next one, losses are counted exactly, who is bound loses nothing and has its messages to itself,
+ * nobody waits for ever.
  */
 #include "core/pubsub.h"
 
@@ -25,7 +26,7 @@ static struct kipc__pubsub at;
 static struct kipc__pub pub;
 static struct kipc__sub sub;
 
-static enum { LOSSY, NEWEST, BOUND, ACTS } act;
+static enum { LOSSY, NEWEST, BOUND, CUT, ACTS } act;
 
 static void publish_some(void);
 
@@ -48,7 +49,8 @@ void kipc__model_setup(void)
 		                    .bound = bound,
 		                    .bytes = BYTES,
 		                    .align = 8 };
-	kipc__model_area(data, BYTES, true);
+	act = (unsigned)kipc__model_rand(ACTS);
+	kipc__model_area(data, BYTES, act != BOUND);
 	kipc__model_word(&pc->prod, 8, first);
 	kipc__model_word(&pc->last, 8, KIPC_PUB_NONE);
 	kipc__model_word(&pc->claim, 8, first);
@@ -58,8 +60,7 @@ void kipc__model_setup(void)
 	for (i = 1; i < ENDS; i++)
 		kipc__model_word(&ctrl[i].cons.pos, 8, 0);
 	kipc__model_assert(kipc__pub_init(&pub, &at) == 0, "the publisher does not begin");
-	act = (unsigned)kipc__model_rand(ACTS);
-	kipc__model_assert(act == BOUND || kipc__sub_init(&sub, &at, 1, true, false) == 0,
+	kipc__model_assert(act == BOUND || kipc__sub_init(&sub, &at, 1, act != CUT, false) == 0,
 	                   "the subscriber does not begin");
 	for (i = kipc__model_rand(4); i; i--)
 		publish_some();
@@ -78,7 +79,10 @@ static void publish_some(void)
 	int r;
 
 	while ((r = in_place ? kipc__pub_reserve(&pub, m, n) : kipc__pub_send(&pub, m, n)) == 0)
-		kipc__model_yield();
+		if (act == CUT && kipc__model_rand(2))
+			(void)kipc__pub_cut(&pub, kipc__pub_extent(&pub, m, n));
+		else
+			kipc__model_yield();
 	kipc__model_assert(r > 0, "publishing fails");
 	if (!in_place)
 		return;
@@ -116,7 +120,7 @@ static int take_one(struct kipc__sub *s)
 	return r;
 }
 
-static void take_lossy(struct kipc__sub *s)
+static void take_with_losses(struct kipc__sub *s)
 {
 	uint64_t seen = 0;
 	int r;
@@ -170,10 +174,12 @@ static void watch_newest(struct kipc__sub *s)
 
 void kipc__model_thread(unsigned i)
 {
+	if (i == 1 && kipc__model_rand(2))
+		kipc__model_sluggish(200);
 	if (i == 0)
 		publish();
-	else if (act == LOSSY)
-		take_lossy(&sub);
+	else if (act == LOSSY || act == CUT)
+		take_with_losses(&sub);
 	else if (act == NEWEST)
 		watch_newest(&sub);
 	else
