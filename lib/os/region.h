@@ -3,8 +3,8 @@
  * region.h - the files behind shared memory
  *
  * Anonymous: a memfd, sealed against shrinking and growing. Named: a file in /dev/shm that gets its
- * name only when it is complete. Both have all of their memory reserved, so that a full /dev/shm is
- * an error at creation and not a SIGBUS later. Results are 0 or a negative errno.
+ * name only when it is complete. Where a page can be refused all of them are reserved, so that a full
+ * /dev/shm is an error at creation and not a SIGBUS later. Results are 0 or a negative errno.
  */
 #ifndef KIPC_OS_REGION_H
 #define KIPC_OS_REGION_H
@@ -24,8 +24,11 @@ int kipc__region_name_check(const char *name);
 int kipc__region_memfd(int *fd, uint64_t bytes);
 int kipc__region_nameless(int *fd, uint64_t bytes, mode_t mode);
 
-/* Reserve all pages. -ENOSPC: no room. */
+/* Reserve all pages of a new file, which read zero. -ENOSPC: no room. */
 int kipc__region_reserve(int fd, uint64_t bytes);
+
+/* Can a page of a memfd still be refused when it is first touched, which is a SIGBUS? */
+bool kipc__region_memfd_limited(void);
 
 /* Seal a memfd; and is it sealed as it must be? */
 int kipc__region_seal(int fd);
