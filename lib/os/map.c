@@ -45,50 +45,64 @@ static unsigned adjacent(const struct kipc__span *spans, unsigned n)
 	return i;
 }
 
-static int fill_row(char *at, int fd, const struct kipc__span *spans, unsigned n, int prot)
+/* The first mapping takes the addresses of the whole row, beyond the end of the file if need be, and the
+ * others are laid over it.
+ */
+static int map_runs(char **row, int fd, const struct kipc__span *spans, unsigned n, int prot)
 {
-	unsigned i, run;
+	size_t bytes = kipc__map_row_bytes(spans, n);
+	unsigned i = adjacent(spans, n);
+	char *at = mmap(NULL, bytes, prot, MAP_SHARED, fd, (off_t)spans[0].off);
 
-	for (i = 0; i < n; i += run) {
-		size_t bytes;
+	if (at == MAP_FAILED)
+		return -errno;
+	*row = at;
+	at += kipc__map_row_bytes(spans, i);
+	while (i < n) {
+		unsigned run = adjacent(spans + i, n - i);
+		size_t len = kipc__map_row_bytes(spans + i, run);
 
-		run = adjacent(spans + i, n - i);
-		bytes = kipc__map_row_bytes(spans + i, run);
-		if (mmap(at, bytes, prot, MAP_SHARED | MAP_FIXED, fd, (off_t)spans[i].off) ==
-		    MAP_FAILED)
-			return -errno;
-		at += bytes;
+		if (mmap(at, len, prot, MAP_SHARED | MAP_FIXED, fd, (off_t)spans[i].off) ==
+		    MAP_FAILED) {
+			int r = -errno;
+
+			munmap(*row, bytes);
+			return r;
+		}
+		at += len;
+		i += run;
 	}
 	return 0;
 }
 
 int kipc__map_row(void **out, int fd, const struct kipc__span *spans, unsigned n, int prot)
 {
-	size_t bytes = kipc__map_row_bytes(spans, n);
-	char *row = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	int r;
+	char *row;
+	int r = map_runs(&row, fd, spans, n, prot);
 
-	if (row == MAP_FAILED)
-		return -errno;
-	r = fill_row(row, fd, spans, n, prot);
-	if (r < 0) {
-		munmap(row, bytes);
+	if (r < 0)
 		return r;
-	}
-	keep_private(row, bytes);
-	/* Reading brings in 16 pages with a fault, and they may be written at once, for nothing tracks
-	 * the writing of shared memory. MAP_POPULATE would write, page by page.
-	 */
-	(void)madvise(row, bytes, MADV_POPULATE_READ);
+	keep_private(row, kipc__map_row_bytes(spans, n));
 	*out = row;
 	return 0;
+}
+
+/* Reading brings in 16 pages with a fault, and they may be written at once, for nothing tracks the
+ * writing of shared memory. MAP_POPULATE would write, page by page.
+ */
+void kipc__map_touch(void *addr, size_t bytes)
+{
+	(void)madvise(addr, bytes, MADV_POPULATE_READ);
 }
 
 int kipc__map_mirror(void **out, int fd, uint64_t off, size_t bytes, int prot)
 {
 	const struct kipc__span twice[2] = { { off, bytes }, { off, bytes } };
+	int r = kipc__map_row(out, fd, twice, 2, prot);
 
-	return kipc__map_row(out, fd, twice, 2, prot);
+	if (r == 0)
+		kipc__map_touch(*out, 2 * bytes);
+	return r;
 }
 
 void kipc__unmap(void *addr, size_t bytes)

@@ -131,7 +131,8 @@ static int memfd_make(const struct kipc__config *cfg, struct kipc__lockfile **fi
 
 	if (r < 0)
 		return r;
-	r = kipc__shm_fill(fd, cfg);
+	/* A node is kept to by having the pages, not by wanting them. */
+	r = kipc__shm_fill(fd, cfg, cfg->node >= 0 || kipc__region_memfd_limited());
 	if (r == 0)
 		r = kipc__region_seal(fd);
 	if (r < 0) {
@@ -163,7 +164,7 @@ static int shm_pair(struct kipc_chan *out[2], const struct kipc__config *cfg)
 		r = learn(s[0]);
 	}
 	if (r == 0)
-		r = learn(s[1]);
+		kipc__shm_learn_from(s[1], s[0]);
 	for (i = 0; i < 2; i++) {
 		if (r < 0) {
 			kipc__shm_free(s[i]);

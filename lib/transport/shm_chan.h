@@ -69,8 +69,9 @@ int kipc__shm_shut(struct kipc__ring_chan *c, unsigned dirs);
 
 /* shm_end.c: the memory and the life lock of an end. */
 void kipc__shm_free(struct kipc__shm_chan *s);
-int kipc__shm_fill(int fd, const struct kipc__config *cfg);
+int kipc__shm_fill(int fd, const struct kipc__config *cfg, bool all);
 int kipc__shm_learn(struct kipc__shm_chan *s);
+void kipc__shm_learn_from(struct kipc__shm_chan *s, const struct kipc__shm_chan *other);
 int kipc__shm_map(struct kipc__shm_chan *s);
 void kipc__shm_unmap(struct kipc__shm_chan *s);
 int kipc__shm_begin(struct kipc__shm_chan *s);

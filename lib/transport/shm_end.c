@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 #include "../os/numa.h"
 #include "../os/wake.h"
@@ -36,7 +37,8 @@ void kipc__shm_unlock(struct kipc__shm_chan *s)
 	s->locked = false;
 }
 
-#define SPANS 7
+#define SPANS         7
+#define SPANS_CONTROL 3
 
 /* STATUS, both CTRL, and each DATA twice. */
 static void spans_of(const struct kipc__ring_chan *c, struct kipc__span spans[SPANS])
@@ -69,7 +71,17 @@ int kipc__shm_learn(struct kipc__shm_chan *s)
 	return kipc__ring_layout_learn(&s->ring, &st, total);
 }
 
-/* All areas in one row, which takes three mappings where the rings lie one behind the other.
+/* The same of the other end of a new pair. */
+void kipc__shm_learn_from(struct kipc__shm_chan *s, const struct kipc__shm_chan *other)
+{
+	s->ring.status_bytes = other->ring.status_bytes;
+	s->ring.ident = other->ring.ident;
+	memcpy(s->ring.geom, other->ring.geom, sizeof(s->ring.geom));
+}
+
+/* All areas in one row, which takes three mappings where the rings lie one behind the other. The rings'
+ * pages come with the messages that first pass there: many channels never fill theirs, and most of the
+ * second halves are for long messages only.
  *
  * Everything may be written, also what I only read: who can open the file can map it as he likes, so
  * page permissions are the module's to give. And measured on Zen 4, polling a line through a page that
@@ -79,7 +91,7 @@ int kipc__shm_map(struct kipc__shm_chan *s)
 {
 	struct kipc__ring_chan *c = &s->ring;
 	struct kipc__span spans[SPANS];
-	int r = kipc__shm_learn(s);
+	int r = c->ident.magic ? 0 : kipc__shm_learn(s);
 	char *row;
 
 	if (r < 0)
@@ -89,6 +101,7 @@ int kipc__shm_map(struct kipc__shm_chan *s)
 	                  PROT_READ | PROT_WRITE);
 	if (r < 0)
 		return r;
+	kipc__map_touch(row, kipc__map_row_bytes(spans, SPANS_CONTROL));
 	c->status = (void *)row;
 	c->ctrl[0] = (void *)(row + kipc__map_row_bytes(spans, 1));
 	c->ctrl[1] = (void *)(row + kipc__map_row_bytes(spans, 2));
@@ -164,8 +177,8 @@ _Static_assert(offsetof(struct kipc_ring_ctrl, prod) == 0 &&
                        offsetof(struct kipc_ring_ctrl, cons) == sizeof(struct kipc_ring_pos),
                "format() writes prod and cons in one piece");
 
-/* Give a nameless file its memory, on its node, and its content. */
-int kipc__shm_fill(int fd, const struct kipc__config *cfg)
+/* Give a nameless file its content and, on its node, its memory: all of it, or as it is touched. */
+int kipc__shm_fill(int fd, const struct kipc__config *cfg, bool all)
 {
 	uint32_t page = (uint32_t)sysconf(_SC_PAGESIZE);
 	uint64_t total = kipc__ring_layout_bytes(cfg, page);
@@ -173,7 +186,7 @@ int kipc__shm_fill(int fd, const struct kipc__config *cfg)
 
 	if (cfg->node >= 0)
 		r = kipc__numa_bind(fd, 3ULL * page, total - 3ULL * page, cfg->node);
-	if (r == 0)
+	if (r == 0 && all)
 		r = kipc__region_reserve(fd, total);
 	if (r == -ENOSPC)
 		kipc__why_set("no room for %llu bytes of shared memory", (unsigned long long)total);

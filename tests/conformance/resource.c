@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 /* What a channel takes it gives back, also when it could not be had. */
+#include <dirent.h>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include "form.h"
 
 static void use_everything(struct duo *d)
@@ -113,4 +115,76 @@ Test(shm_named, resource_no_room, .init = harness_begin, .fini = harness_end)
 	form_uri(&shm_named, "size=64K", uri, sizeof(uri));
 	must_eq(kipc_chan_open(&c, uri, KIPC_PAIR | KIPC_CREATE, NULL), 0);
 	kipc_chan_close(c);
+}
+
+/* Bytes of memory behind the anonymous channels of this process. */
+static uint64_t memory_taken(void)
+{
+	static const char memfd[] = "/memfd:kipc";
+	DIR *dir = opendir("/proc/self/fd");
+	uint64_t bytes = 0;
+	struct dirent *e;
+	struct stat st;
+	char link[64];
+
+	must(dir);
+	while ((e = readdir(dir))) {
+		ssize_t n = readlinkat(dirfd(dir), e->d_name, link, sizeof(link));
+
+		if (n < (ssize_t)sizeof(memfd) - 1 || strncmp(link, memfd, sizeof(memfd) - 1) != 0)
+			continue;
+		must_sys(fstatat(dirfd(dir), e->d_name, &st, 0));
+		bytes += (uint64_t)st.st_blocks * 512;
+	}
+	closedir(dir);
+	return bytes;
+}
+
+/* Where the kernel never refuses a page, a channel has the pages that it has used. */
+Test(shm_anon, resource_memory_comes_with_use, .init = harness_begin, .fini = harness_end)
+{
+	uint64_t few = 16 * (uint64_t)sysconf(_SC_PAGESIZE), full = 2 << 20;
+	FILE *file = fopen("/proc/sys/vm/overcommit_memory", "re");
+	struct duo d;
+	int mode = 0;
+
+	must(file);
+	must_eq(fscanf(file, "%d", &mode), 1);
+	fclose(file);
+	if (mode == 2)
+		harness_skip("overcommit", "memory is accounted strictly here");
+	duo_both(&d, &shm_anon, "size=1M");
+	must_eq(send_one(d.end[0], 100, 1, 0, 0), 0);
+	recv_one(d.end[1], 100, 1, 0);
+	must(memory_taken() > 0);
+	must(memory_taken() <= few);
+	for (unsigned i = 0; i < 2; i++) {
+		fill_up(d.end[0], 10000, 1);
+		fill_up(d.end[1], 10000, 1);
+	}
+	must(memory_taken() >= full - few && memory_taken() <= full + few);
+	duo_close(&d);
+}
+
+/* Where it may, all of them are there when the channel is. */
+Test(shm_anon, resource_strict_memory_is_reserved, .init = harness_begin, .fini = harness_end)
+{
+	static const char knob[] = "/proc/sys/vm/overcommit_memory";
+	char strict[] = "/tmp/kipc-strict-XXXXXX";
+	struct duo d;
+	int fd;
+
+	if (geteuid() != 0 || unshare(CLONE_NEWNS) < 0)
+		harness_skip("root", "another %s is shown by root", knob);
+	must_sys(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
+	fd = must_sys(mkstemp(strict));
+	must_eq(write(fd, "2\n", 2), 2);
+	close(fd);
+	must_sys(mount(strict, knob, NULL, MS_BIND, NULL));
+	unlink(strict);
+	duo_both(&d, &shm_anon, "size=1M");
+	must(memory_taken() >= 2 << 20);
+	must_eq(send_one(d.end[0], 100, 1, 0, 0), 0);
+	recv_one(d.end[1], 100, 1, 0);
+	duo_close(&d);
 }
