@@ -10,7 +10,8 @@
 #include "clock.h"
 #include "message.h"
 
-#define WARM_MS 3
+#define WARM_MS       3
+#define WARM_LARGE_MS 8 /* once round a ring of 8 MiB whose pages come with the first messages */
 
 struct sender {
 	uint64_t seq;
@@ -25,7 +26,8 @@ struct sender {
 static void begin(struct sender *t, const struct cell *c)
 {
 	*t = (struct sender){
-		.phase = clock_ticks() + clock_ticks_of_ms(WARM_MS),
+		.phase =
+			clock_ticks() + clock_ticks_of_ms(c->size < 4096 ? WARM_MS : WARM_LARGE_MS),
 		.look_every = c->size < 4096 ? 64 : 1,
 	};
 }
