@@ -30,7 +30,7 @@ static unsigned number_in(const char *variable, unsigned otherwise, double of)
 	return text && *text ? (unsigned)(atof(text) * of) : otherwise;
 }
 
-static void open_ends(struct table *t, bool named)
+static void open_pair(struct table *t, bool named)
 {
 	unsigned flags = KIPC_PAIR | KIPC_CREATE;
 
@@ -42,21 +42,39 @@ static void open_ends(struct table *t, bool named)
 	must(kipc_chan_open(&t->end[1], t->uri, flags, NULL) == 0);
 }
 
+/* All of them are there before any thread begins. */
+static void open_crowd(struct table *t, const struct scene *s)
+{
+	char uri[160];
+	unsigned i;
+
+	for (i = 0; i < TSAN_ENDS && s->end[i].flags; i++) {
+		snprintf(uri, sizeof(uri), "%s%s", t->uri, s->end[i].options);
+		map_data_apart = s->end[i].overtaken;
+		must(kipc_chan_open(&t->end[i], uri, s->kind | KIPC_CREATE | s->end[i].flags,
+		                    NULL) == 0);
+		map_data_apart = false;
+	}
+}
+
 static void perform(const struct scene *s, const char *uri, bool named)
 {
 	struct table t = { .uri = uri,
 		           .rounds = number_in("KIPC_TEST_SCALE", ROUNDS, ROUNDS) + 30 };
-	pthread_t thread[4];
+	pthread_t thread[TSAN_ENDS];
 	unsigned i, n;
 
 	alarm(number_in("KIPC_TEST_DEADLINE", 120, 1));
-	open_ends(&t, named);
-	for (n = 0; n < 4 && s->side[n]; n++)
+	if (s->kind)
+		open_crowd(&t, s);
+	else
+		open_pair(&t, named);
+	for (n = 0; n < TSAN_ENDS && s->side[n]; n++)
 		must(pthread_create(&thread[n], NULL, s->side[n], &t) == 0);
 	for (i = 0; i < n; i++)
 		pthread_join(thread[i], NULL);
-	kipc_chan_close(t.end[0]);
-	kipc_chan_close(t.end[1]);
+	for (i = 0; i < TSAN_ENDS; i++)
+		kipc_chan_close(t.end[i]);
 	exit(0);
 }
 
@@ -68,7 +86,7 @@ static bool passes(const struct scene *s, bool named, const char *wait)
 
 	if (named)
 		snprintf(name, sizeof(name), "tsan-%d", (int)getpid());
-	snprintf(uri, sizeof(uri), "shm://%s?size=4K&wait=%s", name, wait);
+	snprintf(uri, sizeof(uri), "shm://%s?wait=%s%s", name, wait, s->kind ? "" : "&size=4K");
 	fflush(stdout);
 	pid = fork();
 	if (pid == 0)
@@ -82,19 +100,29 @@ static bool passes(const struct scene *s, bool named, const char *wait)
 	return status == 0;
 }
 
+/* Each in every way of waiting, and those of a pair with a name and without. */
+static void perform_all(const struct scene *list, unsigned n, const char *only, unsigned result[2])
+{
+	unsigned i, way;
+
+	for (i = 0; i < n; i++)
+		for (way = 0; way < 2 * 3; way++) {
+			if ((only && strcmp(only, list[i].name) != 0) ||
+			    (list[i].kind && way % 2 == 0))
+				continue;
+			result[passes(&list[i], way % 2, waits[way / 2])]++;
+		}
+}
+
 int main(int argc, char **argv)
 {
-	unsigned passed = 0, failed = 0, i, j;
+	const char *only = argc > 1 ? argv[1] : NULL;
+	unsigned result[2] = { 0 };
 
-	for (i = 0; i < nr_scenes; i++)
-		for (j = 0; j < 2 * 3; j++) {
-			if (argc > 1 && strcmp(argv[1], scenes[i].name) != 0)
-				continue;
-			if (passes(&scenes[i], j % 2, waits[j / 2]))
-				passed++;
-			else
-				failed++;
-		}
-	printf("test-tsan: %u passed, %u failed, 0 skipped\n", passed, failed);
-	return failed != 0;
+	perform_all(scenes, nr_scenes, only, result);
+	perform_all(call_scenes, nr_call_scenes, only, result);
+	perform_all(topic_scenes, nr_topic_scenes, only, result);
+	perform_all(queue_scenes, nr_queue_scenes, only, result);
+	printf("test-tsan: %u passed, %u failed, 0 skipped\n", result[true], result[false]);
+	return result[false] != 0;
 }

@@ -6,33 +6,6 @@
 #include "tsan.h"
 
 #define BATCH 5
-#define LONG  600
-
-struct letter {
-	uint64_t number;
-	uint8_t body[LONG];
-};
-
-/* Equal lengths in a row, and others, so that every way through the ring is taken. */
-static size_t length_of(uint64_t number)
-{
-	static const uint16_t body[] = { 32, 32, 32, 0, 200, LONG };
-
-	return sizeof(number) + body[number / 2 % 6];
-}
-
-static void letter_write(struct letter *l, uint64_t number)
-{
-	l->number = number;
-	memset(l->body, (int)number, sizeof(l->body));
-}
-
-static void letter_check(const struct letter *l, size_t len, uint64_t number)
-{
-	must(len == length_of(number) && l->number == number);
-	must(len == sizeof(number) || l->body[len - sizeof(number) - 1] == (uint8_t)number);
-}
-
 static void send_letter(struct kipc_chan *c, uint64_t number)
 {
 	struct letter l;
@@ -393,20 +366,22 @@ static void *come_and_go(void *arg)
 }
 
 const struct scene scenes[] = {
-	{ "one by one", { send_each, recv_each } },
-	{ "round trips", { ask, answer } },
-	{ "several at a time", { send_batches, recv_batches } },
-	{ "in place", { write_in_place, read_in_place } },
-	{ "impatient", { send_impatiently, recv_impatiently } },
-	{ "polling", { send_polling, recv_polling } },
-	{ "shutdown against recv", { send_and_shut, recv_to_end } },
-	{ "close against recv", { send_and_close, recv_to_end } },
-	{ "close against send", { send_to_end, recv_and_close } },
-	{ "both halves in two threads each", { send_each, recv_each, send_back, recv_back } },
-	{ "one half polls, one waits", { send_polling, recv_polling, send_back, recv_back } },
-	{ "both halves poll",
-	  { send_polling, recv_polling, send_back_polling, recv_back_polling } },
-	{ "come and go", { come_and_go, come_and_go, come_and_go, come_and_go } },
+	{ .name = "one by one", .side = { send_each, recv_each } },
+	{ .name = "round trips", .side = { ask, answer } },
+	{ .name = "several at a time", .side = { send_batches, recv_batches } },
+	{ .name = "in place", .side = { write_in_place, read_in_place } },
+	{ .name = "impatient", .side = { send_impatiently, recv_impatiently } },
+	{ .name = "polling", .side = { send_polling, recv_polling } },
+	{ .name = "shutdown against recv", .side = { send_and_shut, recv_to_end } },
+	{ .name = "close against recv", .side = { send_and_close, recv_to_end } },
+	{ .name = "close against send", .side = { send_to_end, recv_and_close } },
+	{ .name = "both halves in two threads each",
+	  .side = { send_each, recv_each, send_back, recv_back } },
+	{ .name = "one half polls, one waits",
+	  .side = { send_polling, recv_polling, send_back, recv_back } },
+	{ .name = "both halves poll",
+	  .side = { send_polling, recv_polling, send_back_polling, recv_back_polling } },
+	{ .name = "come and go", .side = { come_and_go, come_and_go, come_and_go, come_and_go } },
 };
 
 const unsigned nr_scenes = sizeof(scenes) / sizeof(scenes[0]);
