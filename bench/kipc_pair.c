@@ -18,10 +18,10 @@ int kipc_pair_failed(struct pair *p, int err, const char *what)
 	return bench_fail(p, err, "%s: %s", what, kipc_strerror(err));
 }
 
-/* The default ring for what fits it well, and 8 MiB for larger messages. */
+/* The default ring for what fits it well, and four of the larger messages. */
 static uint64_t ring_bytes(size_t size)
 {
-	return size < 4096 ? 0 : 8 << 20;
+	return size <= 65536 ? 0 : 4 * size;
 }
 
 int kipc_pair_setup(struct pair *p)

@@ -154,6 +154,16 @@ static int option_spin(struct kipc__config *cfg, const char *value)
 	return number(value, INT64_MAX, &cfg->spin_ns);
 }
 
+static int option_rfo(struct kipc__config *cfg, const char *value)
+{
+	uint64_t v;
+
+	if (number(value, 1, &v) < 0)
+		return -EINVAL;
+	cfg->rfo = (int)v;
+	return 0;
+}
+
 static int option_loss(struct kipc__config *cfg, const char *value)
 {
 	uint64_t v;
@@ -238,6 +248,7 @@ static const struct {
 	{ "node", option_node, "a NUMA node or local", ANY_KIND, BOTH_WAYS },
 	{ "wait", option_wait, "spin, block or adaptive", ANY_KIND, BOTH_WAYS },
 	{ "spin", option_spin, "nanoseconds", ANY_KIND, BOTH_WAYS },
+	{ "rfo", option_rfo, "0 or 1", KIPC_PAIR, BOTH_WAYS },
 	{ "loss", option_loss, "0 or 1", KIPC_PUBSUB, KIPC_RECV },
 	{ "join", option_join, "newest or oldest", KIPC_PUBSUB, KIPC_RECV },
 	{ "patience", option_patience, "nanoseconds", KIPC_PUBSUB, KIPC_SEND },
@@ -382,6 +393,7 @@ int kipc__uri_parse(struct kipc__uri *uri, const char *text, unsigned flags,
 		                            .node = -1,
 		                            .wait = KIPC_WAIT_ADAPTIVE,
 		                            .spin_ns = KIPC__SPIN_MEASURED,
+		                            .rfo = -1,
 		                            .patience = -1 } };
 	uri->cfg.name = uri->name;
 	r = split(uri, text, &query);

@@ -12,7 +12,8 @@
  *   area      written by                              read by   holds
  *   STATUS    the kernel (plain shm: every end)       all       identity, geometry, bells, ends
  *   CTRL[e]   end e                                   all       its positions and its hints
- *   DATA[r]   the producer of ring r                  all       records, mapped twice in a row
+ *   DATA[r]   the producer of ring r (plain shm: see  all       records, mapped twice in a row
+ *             "free space")
  *
  *   STATUS  0x000 +----------------------------+   written once, magic last
  *                 | struct kipc_ring_ident     |
@@ -62,6 +63,9 @@
  * the payload. The header that will follow is cleared before this record's header is stored (or long
  * before: a producer may clear where it expects it), so free space always counts 8 bytes more than
  * the records need.
+ *
+ * Free space holds anything: over plain shm a consumer may store into what lies between the cons that it
+ * published and the one that it is about to publish, to take these cache lines from the producer.
  *
  * Publication is in band: the consumer watches the record itself, and a small message costs one
  * cache line each way. `prod` is stored too, on a line that nobody reads until somebody wants to

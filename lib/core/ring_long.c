@@ -75,6 +75,6 @@ int64_t kipc__ring_follow_end(struct kipc__ring_rx *rx, void *buf, uint64_t len,
 	if (r == 0 || pos != rx->cons || kipc__ring_header_len(header) != len)
 		return -EAGAIN;
 	memcpy((uint8_t *)buf + have, payload(rx) + have, len - have);
-	kipc__ring_give_back(rx, after);
+	kipc__ring_copied(rx, after);
 	return (int64_t)len;
 }

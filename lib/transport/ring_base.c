@@ -21,6 +21,7 @@ void kipc__ring_base_init(struct kipc__ring_chan *c, const struct kipc__transpor
 		.back = back,
 		.tx_fence = true,
 		.rx_fence = true,
+		.rfo = cfg->rfo,
 		.stretch = 1,
 		.credit = back->look_every ? 1 : UINT32_MAX,
 	};
@@ -58,6 +59,7 @@ int kipc__ring_base_begin(struct kipc__ring_chan *c)
 		return r;
 	c->tx.growth = &mine->growth;
 	c->rx.growth = &peer->growth;
+	c->rx.rfo = c->rfo > 0 ? c->data[in] : NULL;
 	c->tx_bell = (uint64_t *)&c->status->bells[out].data;
 	c->rx_bell = (uint64_t *)&c->status->bells[in].space;
 	hints_publish(c);

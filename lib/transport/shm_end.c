@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "../os/cache.h"
 #include "../os/numa.h"
 #include "../os/wake.h"
 #include "ring_base.h"
@@ -132,6 +133,8 @@ int kipc__shm_begin(struct kipc__shm_chan *s)
 
 	/* Whoever polls, or sleeps, on a machine where membarrier is forbidden fences for itself. */
 	c->may_fence = kipc__fence_register();
+	if (c->rfo < 0)
+		c->rfo = kipc__cache_rfo_pays(c->geom[KIPC__RING_IN(c)].bytes);
 	kipc__store_relaxed(&end->generation, kipc__load_relaxed(&end->generation) + 1);
 	/* A poller learns whom to watch, by my lock, before I am somebody whose death it would miss.
 	 * Armed or not: somebody may have died here between disarming it and ringing.

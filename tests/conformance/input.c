@@ -88,6 +88,8 @@ static const struct {
 	{ "shm://x?wait=", -EINVAL },
 	{ "shm://x?spin=fast", -EINVAL },
 	{ "shm://x?spin=-5", -EINVAL },
+	{ "shm://x?rfo=2", -EINVAL },
+	{ "shm://x?rfo=", -EINVAL },
 	{ "shm://x?=4K", -EINVAL },
 	{ "shm://x?size=4K&bogus=1", -EINVAL },
 };

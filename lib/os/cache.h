@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/* cache.h - what this CPU's caches are good at */
+#ifndef KIPC_OS_CACHE_H
+#define KIPC_OS_CACHE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Does a producer gain when the consumer of a ring of this size takes the lines that it has read? */
+bool kipc__cache_rfo_pays(uint64_t ring_bytes);
+
+#endif /* KIPC_OS_CACHE_H */
