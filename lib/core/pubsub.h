@@ -32,6 +32,12 @@ struct kipc__pubsub {
 	uint32_t ctrl_bytes;
 	unsigned nr_ends;
 	__u64 *bound; /* [2], in STATUS */
+
+	/* Sets or clears the bit of an end in bound, behind a full fence when it returns, where these
+	 * words may not be written; NULL: they may.
+	 */
+	void (*bind)(void *bind_arg, unsigned end, bool on);
+	void *bind_arg;
 	uint64_t bytes;
 	uint64_t align;
 };
@@ -54,6 +60,7 @@ struct kipc__pub {
 
 struct kipc__sub {
 	struct kipc__pubsub at;
+	unsigned nr;      /* of my end */
 	__u64 *cons_word; /* mine, publish-only */
 	__u64 *bound_word;
 	uint64_t bit;
@@ -124,6 +131,19 @@ int kipc__sub_latest(struct kipc__sub *s, struct kipc_msg *m, uint64_t *number);
 static inline uint64_t *kipc__pubsub_word(const struct kipc__pubsub *at, uint64_t pos)
 {
 	return kipc__ring_header(at->data, at->bytes, pos);
+}
+
+/* The publisher waits for this end from now on, or does not any more. */
+static inline void kipc__pubsub_bind(const struct kipc__pubsub *at, unsigned end, bool on)
+{
+	uint64_t bit = 1ULL << (end % 64);
+
+	if (at->bind)
+		at->bind(at->bind_arg, end, on);
+	else if (on)
+		kipc__fetch_or(&at->bound[end / 64], bit); /* (Q) pairs with (T) */
+	else
+		kipc__fetch_and(&at->bound[end / 64], ~bit);
 }
 
 /* Bytes of the record with this header. */

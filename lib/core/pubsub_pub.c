@@ -75,7 +75,7 @@ static const __u64 *cons_of(const struct kipc__pubsub *at, unsigned end)
 
 static void unbind(struct kipc__pub *p, unsigned end)
 {
-	kipc__fetch_and(&p->at.bound[end / 64], ~(1ULL << (end % 64)));
+	kipc__pubsub_bind(&p->at, end, false);
 	kipc__fence_full(); /* it is gone before anything is overwritten: pairs with (N), (O) */
 }
 

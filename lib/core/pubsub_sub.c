@@ -98,7 +98,7 @@ static bool place(const struct kipc__sub *s, bool oldest, uint64_t *pos, uint64_
 
 void kipc__sub_unbind(struct kipc__sub *s)
 {
-	kipc__fetch_and(s->bound_word, ~s->bit);
+	kipc__pubsub_bind(&s->at, s->nr, false);
 }
 
 /* (Q): from now on the publisher claims nothing more, and writes over nothing that it has not been
@@ -110,8 +110,8 @@ static void hold(struct kipc__sub *s)
 		return;
 	s->bound = false;
 	kipc__store_release(s->cons_word, KIPC_PUB_NONE);
-	kipc__fetch_or(s->bound_word, s->bit); /* (Q) pairs with (T) */
-	kipc__fence_full();                    /* pairs with (M) */
+	kipc__pubsub_bind(&s->at, s->nr, true); /* (Q) pairs with (T) */
+	kipc__fence_full();                     /* pairs with (M) */
 }
 
 /* (R): true: this is where I am, and nothing from there on will be overwritten. */
@@ -161,6 +161,7 @@ int kipc__sub_init(struct kipc__sub *s, const struct kipc__pubsub *at, unsigned 
 
 	*s = (struct kipc__sub){
 		.at = *at,
+		.nr = end,
 		.cons_word = &mine->cons.pos,
 		.bound_word = &at->bound[end / 64],
 		.bit = 1ULL << (end % 64),

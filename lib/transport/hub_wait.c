@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
 #include <poll.h>
+#include "../os/sys.h"
 #include "../os/wake.h"
 #include "hub_chan.h"
-
-/* A sleeper looks who lives this often; the promise is 100 ms. */
-#define NAP_NS (50 * 1000 * 1000)
 
 /* Spins between two looks at the clock. */
 #define TURNS 64
@@ -34,7 +32,7 @@ static int spin(struct kipc__hub *h, unsigned side, int64_t deadline)
 			}
 			kipc__cpu_relax();
 		}
-		kipc__hub_look_sometimes(h);
+		h->back->look(h, false);
 		now = kipc__now();
 		if (now >= until)
 			return until == deadline ? -ETIMEDOUT : 0;
@@ -44,18 +42,12 @@ static int spin(struct kipc__hub *h, unsigned side, int64_t deadline)
 /* One sleep: 0: look again; -ETIMEDOUT, -EINTR. */
 static int park(struct kipc__hub *h, unsigned side, int64_t deadline)
 {
-	uint32_t armed = kipc__hub_arm(h, side, KIPC_ARMED_PARKED);
-	int r = 0;
+	uint32_t armed = h->back->arm(h, side);
 
-	if (h->kind->ready(h, side) == 0) { /* (J) */
-		h->base.stats.sleeps++;
-		r = kipc__futex_wait(&kipc__hub_bell(h, side)->armed, armed, deadline, NAP_NS);
-	}
-	if (r == -ETIMEDOUT) {
-		kipc__hub_look_in_turn(h);
-		r = deadline != KIPC__NEVER && kipc__now() >= deadline ? -ETIMEDOUT : 0;
-	}
-	return r;
+	if (h->kind->ready(h, side) != 0) /* (J) */
+		return 0;
+	h->base.stats.sleeps++;
+	return h->back->sleep(h, side, armed, deadline);
 }
 
 /* Who was woken alone and leaves without taking anything finds that out here: something is ready. */
@@ -78,7 +70,7 @@ int kipc__hub_wait_for(struct kipc__hub *h, unsigned side, int64_t timeout)
 	if (r != 0)
 		return r < 0 ? r : 0;
 	if (timeout == 0) {
-		kipc__hub_idle(h, side);
+		h->back->idle(h, side);
 		r = h->kind->ready(h, side);
 		return r == 0 ? -EAGAIN : r < 0 ? r : 0;
 	}
@@ -112,16 +104,16 @@ static unsigned events_now(struct kipc__hub *h, unsigned events)
 static int await_both(struct kipc__hub *h, int64_t timeout)
 {
 	int64_t deadline = kipc__deadline(timeout), left;
-	struct pollfd p[2] = { { .fd = kipc__hub_fd(&h->base, KIPC_IN), .events = POLLIN },
-		               { .fd = kipc__hub_fd(&h->base, KIPC_OUT), .events = POLLIN } };
+	struct pollfd p[2] = { { .fd = h->back->fd(h, KIPC_SIDE_DATA), .events = POLLIN },
+		               { .fd = h->back->fd(h, KIPC_SIDE_SPACE), .events = POLLIN } };
 	struct timespec ts;
 	unsigned now;
 
 	if (p[0].fd < 0 || p[1].fd < 0)
 		return p[0].fd < 0 ? p[0].fd : p[1].fd;
 	for (;;) {
-		kipc__hub_idle(h, KIPC_SIDE_DATA);
-		kipc__hub_idle(h, KIPC_SIDE_SPACE);
+		h->back->idle(h, KIPC_SIDE_DATA);
+		h->back->idle(h, KIPC_SIDE_SPACE);
 		now = events_now(h, KIPC_IN | KIPC_OUT);
 		if (now)
 			return (int)now;

@@ -6,7 +6,7 @@
 #include "hub_chan.h"
 
 /*
- * One publisher and many subscribers of a ring in plain shared memory: core/pubsub.h decides what is
+ * One publisher and many subscribers of a ring: core/pubsub.h decides what is
  * whole and who is in the way, the hub who lives and how to sleep, and this file when to wait for whom.
  */
 
@@ -22,8 +22,6 @@ struct pubsub {
 		struct kipc__sub sub;
 	};
 };
-
-static const struct kipc__transport reliable, lossy;
 
 static struct pubsub *of(struct kipc_chan *c)
 {
@@ -107,6 +105,8 @@ static struct kipc__pubsub memory_of(const struct kipc__hub *h)
 		.ctrl_bytes = h->ident.ctrl_bytes,
 		.nr_ends = h->ident.nr_ends,
 		.bound = h->status->sets.bound,
+		.bind = h->back->bind,
+		.bind_arg = (void *)(uintptr_t)h,
 		.bytes = h->geom[0].bytes,
 		.align = h->geom[0].align,
 	};
@@ -124,10 +124,10 @@ static int pubsub_join(struct kipc__hub *h, const struct kipc__config *cfg)
 		h->watch[1] = h->ident.nr_ends - 1;
 		r = kipc__pub_init(&c->pub, &at);
 		if (r == 0)
-			kipc__store_release(gone_word(h), 0);
+			h->back->gone(h, 0);
 	} else {
 		if (cfg->lossy)
-			h->base.ops = &lossy;
+			h->ops.caps &= ~KIPC_CAP_RELIABLE;
 		r = kipc__sub_init(&c->sub, &at, h->end, cfg->lossy, cfg->from_oldest);
 		/* A publisher that met it while it looked for its place may sleep. */
 		kipc__hub_wake(h, KIPC_SIDE_SPACE, true);
@@ -142,13 +142,14 @@ static int pubsub_join(struct kipc__hub *h, const struct kipc__config *cfg)
 /* Subscribers get -EPIPE behind the last message, until somebody publishes again. */
 static void publisher_gone(struct kipc__hub *h, uint32_t how)
 {
-	kipc__fetch_or(gone_word(h), how);
-	kipc__hub_wake(h, KIPC_SIDE_DATA, true);
+	h->back->gone(h, how);
 }
 
 static void subscriber_gone(struct kipc__hub *h, unsigned end)
 {
-	kipc__fetch_and(&h->status->sets.bound[end / 64], ~(1ULL << (end % 64)));
+	struct kipc__pubsub at = memory_of(h);
+
+	kipc__pubsub_bind(&at, end, false);
 	kipc__hub_wake(h, KIPC_SIDE_SPACE, true);
 }
 
@@ -400,13 +401,13 @@ static int pubsub_lost(const struct kipc_chan *base, uint64_t *n)
 
 /* ---- knowing ---------------------------------------------------------------------------- */
 
-static int publisher_state(struct kipc__hub *h, pid_t *pid)
+static int publisher_state(struct kipc__hub *h, struct kipc_peer *p)
 {
 	bool was_there = kipc__load_relaxed(&h->status->ends[0].generation) != 0;
 
 	if (kipc__hub_state(h, 0) != KIPC_END_LIVE)
 		return was_there ? KIPC_PEER_GONE : KIPC_PEER_ABSENT;
-	(void)kipc__lockfile_held(h->file, KIPC__HUB_BYTE(0), pid);
+	h->back->holder(h, 0, p);
 	return KIPC_PEER_ALIVE;
 }
 
@@ -425,7 +426,7 @@ static int pubsub_peer(struct kipc_chan *base, struct kipc_peer *p)
 	struct pubsub *c = of(base);
 
 	kipc__hub_look(&c->h);
-	p->state = publishes(c) ? subscribers_state(&c->h) : publisher_state(&c->h, &p->pid);
+	p->state = publishes(c) ? subscribers_state(&c->h) : publisher_state(&c->h, p);
 	return 0;
 }
 
@@ -451,35 +452,40 @@ static int pubsub_get(const struct kipc_chan *base, enum kipc_opt opt, uint64_t 
 	}
 }
 
-static void pubsub_probe(struct kipc__verdict *v)
-{
-	v->status = 0;
-}
-
-#define CAPS                                                                              \
-	(KIPC_CAP_ZEROCOPY | KIPC_CAP_MSG_BORDERS | KIPC_CAP_ORDERED | KIPC_CAP_POLL_FD | \
-	 KIPC_CAP_DEATH_NOTICE | KIPC_CAP_NAMED | KIPC_CAP_NUMA)
-
-#define TABLE(promises)                                                                          \
-	{                                                                                        \
-		.scheme = "shm", .about = "one ring for a publisher and its subscribers",        \
-		.caps = (promises), .kinds = KIPC_PUBSUB, .probe = pubsub_probe,                 \
-		.open = kipc__no_open, .pair = kipc__no_pair, .from_fd = kipc__no_from_fd,       \
-		.use = kipc__hub_use, .handover = kipc__no_handover, .close = kipc__hub_close,   \
-		.reserve = pubsub_reserve, .commit = pubsub_commit, .discard = pubsub_discard,   \
-		.peek = pubsub_peek, .release = pubsub_release, .send = pubsub_send,             \
-		.recv = pubsub_recv, .send_one = kipc__send_as_batch, .turn = kipc__turn_apart,  \
-		.write = kipc__no_write, .read = kipc__no_read, .recv_one = kipc__recv_as_batch, \
-		.wait = kipc__hub_wait, .fd = kipc__hub_fd, .shutdown = pubsub_shutdown,         \
-		.peer = pubsub_peer, .get = pubsub_get, .latest = pubsub_latest,                 \
-		.lost = pubsub_lost,                                                             \
-	}
-
-static const struct kipc__transport reliable = TABLE(CAPS | KIPC_CAP_RELIABLE);
-static const struct kipc__transport lossy = TABLE(CAPS);
+static const struct kipc__transport pubsub_ops = {
+	.caps = KIPC_CAP_ZEROCOPY | KIPC_CAP_MSG_BORDERS | KIPC_CAP_ORDERED | KIPC_CAP_RELIABLE |
+	        KIPC_CAP_POLL_FD | KIPC_CAP_DEATH_NOTICE | KIPC_CAP_HOSTILE_SAFE |
+	        KIPC_CAP_PEER_CRED | KIPC_CAP_NAMED | KIPC_CAP_NUMA,
+	.kinds = KIPC_PUBSUB,
+	.open = kipc__no_open,
+	.pair = kipc__no_pair,
+	.from_fd = kipc__no_from_fd,
+	.use = kipc__hub_use,
+	.handover = kipc__no_handover,
+	.close = kipc__hub_close,
+	.reserve = pubsub_reserve,
+	.commit = pubsub_commit,
+	.discard = pubsub_discard,
+	.peek = pubsub_peek,
+	.release = pubsub_release,
+	.send = pubsub_send,
+	.recv = pubsub_recv,
+	.turn = kipc__turn_apart,
+	.send_one = kipc__send_as_batch,
+	.recv_one = kipc__recv_as_batch,
+	.write = kipc__no_write,
+	.read = kipc__no_read,
+	.wait = kipc__hub_wait,
+	.fd = kipc__hub_fd,
+	.shutdown = pubsub_shutdown,
+	.peer = pubsub_peer,
+	.get = pubsub_get,
+	.latest = pubsub_latest,
+	.lost = pubsub_lost,
+};
 
 const struct kipc__hub_kind kipc__pubsub_kind = {
-	.ops = &reliable,
+	.ops = &pubsub_ops,
 	.name = "KIPC_PUBSUB",
 	.kind = KIPC_KIND_PUBSUB,
 	.handle_bytes = sizeof(struct pubsub),

@@ -3,8 +3,7 @@
 #include "queue_chan.h"
 
 /*
- * KIPC_QUEUE over plain shared memory: the slots of core/queue.h in the data area of a hub. Here: its
- * geometry, and the life of an end; the verbs are in queue_verbs.c.
+ * KIPC_QUEUE: the slots of core/queue.h in the data area of a hub. Here: its geometry, and the life of an end; the verbs are in queue_verbs.c.
  */
 
 #define DEFAULT_SLOTS 256
@@ -213,18 +212,11 @@ static int queue_get(const struct kipc_chan *base, enum kipc_opt opt, uint64_t *
 	return -EINVAL;
 }
 
-static void queue_probe(struct kipc__verdict *v)
-{
-	v->status = kipc__region_probe();
-}
-
-static const struct kipc__transport queue_transport = {
-	.scheme = "shm",
-	.about = "slots in POSIX shared memory, futexes to sleep",
+static const struct kipc__transport queue_ops = {
 	.caps = KIPC_CAP_ZEROCOPY | KIPC_CAP_MSG_BORDERS | KIPC_CAP_ORDERED | KIPC_CAP_RELIABLE |
-	        KIPC_CAP_POLL_FD | KIPC_CAP_DEATH_NOTICE | KIPC_CAP_NAMED | KIPC_CAP_NUMA,
+	        KIPC_CAP_POLL_FD | KIPC_CAP_DEATH_NOTICE | KIPC_CAP_HOSTILE_SAFE | KIPC_CAP_NAMED |
+	        KIPC_CAP_NUMA,
 	.kinds = KIPC_QUEUE,
-	.probe = queue_probe,
 	.open = kipc__no_open,
 	.pair = kipc__no_pair,
 	.from_fd = kipc__no_from_fd,
@@ -251,7 +243,7 @@ static const struct kipc__transport queue_transport = {
 };
 
 const struct kipc__hub_kind kipc__queue_kind = {
-	.ops = &queue_transport,
+	.ops = &queue_ops,
 	.name = "queue",
 	.kind = KIPC_KIND_QUEUE,
 	.handle_bytes = sizeof(struct kipc__queue_chan),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * queue_chan.h - one end of a queue over plain shared memory
+ * queue_chan.h - one end of a queue
  *
  * WHO IS WOKEN. A message wakes one receiver, a free slot one sender. That one may find that more is
  * there than what it took: then it wakes the next (pass_on). So what waits is found by all who sleep,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <string.h>
+#include "../os/sys.h"
 #include "queue_chan.h"
 
 /* ---- readiness -------------------------------------------------------------------------- */

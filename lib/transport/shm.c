@@ -178,9 +178,9 @@ static int shm_pair(struct kipc_chan *out[2], const struct kipc__config *cfg)
 static int shm_open_named(struct kipc_chan **out, const struct kipc__config *cfg)
 {
 	if (cfg->flags & KIPC_QUEUE)
-		return kipc__hub_open(out, cfg, &kipc__queue_kind);
+		return kipc__hub_open(out, cfg, &kipc__queue_kind, &kipc__hub_shm);
 	if (cfg->flags & KIPC_PUBSUB)
-		return kipc__hub_open(out, cfg, &kipc__pubsub_kind);
+		return kipc__hub_open(out, cfg, &kipc__pubsub_kind, &kipc__hub_shm);
 	return kipc__shm_meet(out, cfg, shm_new);
 }
 

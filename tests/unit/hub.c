@@ -11,7 +11,7 @@
 #include <unistd.h>
 #include "../harness.h"
 #include "os/fork.h"
-#include "transport/hub_chan.h"
+#include "transport/hub_shm.h"
 #include "transport/shm_chan.h"
 
 TestSuite(hub, .init = harness_begin, .fini = harness_end);
@@ -75,7 +75,10 @@ static int idle_ready(struct kipc__hub *h, unsigned side)
 	return side == KIPC_SIDE_DATA && kipc__load_acquire(&counts_of(h)->messages) > 0;
 }
 
+static const struct kipc__transport idle_ops = { .kinds = 77 };
+
 static const struct kipc__hub_kind idle_kind = {
+	.ops = &idle_ops,
 	.name = "idle",
 	.kind = 77,
 	.handle_bytes = sizeof(struct kipc__hub),
@@ -96,7 +99,7 @@ static struct kipc__hub *must_open(const char *name, unsigned flags)
 	struct kipc_chan *c = NULL;
 
 	must_ok(kipc__fork_generation());
-	must_eq(kipc__hub_open(&c, &cfg, &idle_kind), 0);
+	must_eq(kipc__hub_open(&c, &cfg, &idle_kind, &kipc__hub_shm), 0);
 	return (struct kipc__hub *)c;
 }
 
@@ -104,7 +107,7 @@ static int open_result(const char *name, unsigned flags)
 {
 	struct kipc__config cfg = { .name = name, .flags = flags, .mode = 0600, .node = -1 };
 	struct kipc_chan *c = NULL;
-	int r = kipc__hub_open(&c, &cfg, &idle_kind);
+	int r = kipc__hub_open(&c, &cfg, &idle_kind, &kipc__hub_shm);
 
 	if (r == 0)
 		kipc__hub_close(c, true);
@@ -253,10 +256,10 @@ Test(hub, an_abandoned_clean_up_is_repeated)
 	must_eq(counts_of(h)->died[3], 1);
 	must_eq(kipc__hub_state(h, 3), KIPC_END_DEAD);
 	*state = KIPC_END_REAP | 0xff << 8; /* by a newcomer, who holds the setup lock at it */
-	must_eq(kipc__lockfile_take(h->file, KIPC__SHM_SETUP_BYTE), 0);
+	must_eq(kipc__lockfile_take(kipc__hub_shm_of(h)->file, KIPC__SHM_SETUP_BYTE), 0);
 	kipc__hub_look(h);
 	must_eq(counts_of(h)->died[3], 1);
-	kipc__lockfile_drop(h->file, KIPC__SHM_SETUP_BYTE);
+	kipc__lockfile_drop(kipc__hub_shm_of(h)->file, KIPC__SHM_SETUP_BYTE);
 	kipc__hub_look(h);
 	must_eq(counts_of(h)->died[3], 2);
 	must_eq(kipc__hub_state(h, 3), KIPC_END_DEAD);
@@ -340,7 +343,7 @@ Test(hub, all_are_woken)
 /* Is the descriptor readable by a ring? A tick makes it readable for a moment, and asks for a look. */
 static bool readable(struct kipc__hub *h)
 {
-	struct pollfd p = { .fd = h->bell[KIPC_SIDE_DATA], .events = POLLIN };
+	struct pollfd p = { .fd = kipc__hub_shm_of(h)->bell[KIPC_SIDE_DATA], .events = POLLIN };
 
 	return poll(&p, 1, 0) == 1;
 }
@@ -363,7 +366,7 @@ Test(hub, only_pollers_that_armed_are_rung)
 	counts_of(h[0])->messages = 0;
 	must_eq(kipc__hub_wait_for(h[1], KIPC_SIDE_DATA, 0), -EAGAIN);
 	must(!readable(h[1]));
-	kipc__hub_bell_drain(h[2], KIPC_SIDE_DATA);
+	kipc__hub_shm_bell_drain(h[2], KIPC_SIDE_DATA);
 	kipc__hub_published(h[0], KIPC_SIDE_DATA, true);
 	must(readable(h[1]) && !readable(h[2]));
 	kipc__hub_close(&h[1]->base, true); /* a new owner has a new doorbell */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
 #include <time.h>
-#include "hub_chan.h"
+#include "hub_shm.h"
 #include "shm_chan.h"
 
 /*
@@ -19,7 +19,6 @@
 /* The word of a place: KIPC_END_*, in the next byte who cleans up, and above it a version, which every
  * owner and every cleaner advances: who looked before is late, whatever the place looks like again.
  */
-#define STATE   0xffU
 #define VERSION 0x10000U
 
 /* As the cleaner: a newcomer, who has no place, holds the setup lock instead. */
@@ -28,11 +27,6 @@
 static uint32_t *state_word(const struct kipc__hub *h, unsigned end)
 {
 	return &h->status->ends[end].state;
-}
-
-uint32_t kipc__hub_state(const struct kipc__hub *h, unsigned end)
-{
-	return kipc__load_acquire(state_word(h, end)) & STATE; /* pairs with the releases below */
 }
 
 /* The word that follows this one. */
@@ -51,38 +45,42 @@ static void state_set(struct kipc__hub *h, unsigned end, uint32_t state)
 
 static bool alive(struct kipc__hub *h, unsigned end)
 {
+	struct kipc__hub_shm *s = kipc__hub_shm_of(h);
 	pid_t pid;
 
-	return kipc__lockfile_held(h->file, KIPC__HUB_BYTE(end), &pid) != 0;
+	return kipc__lockfile_held(s->file, KIPC__HUB_BYTE(end), &pid) != 0;
 }
 
 static void bury(struct kipc__hub *h, unsigned end)
 {
+	struct kipc__hub_shm *s = kipc__hub_shm_of(h);
 	unsigned side;
 
 	h->kind->died(h, end);
 	for (side = 0; side < 2; side++)
-		kipc__region_bell_unlink(h->name, h->ident.id, 2 * end + side);
+		kipc__region_bell_unlink(s->name, h->ident.id, 2 * end + side);
 	state_set(h, end, KIPC_END_DEAD);
 }
 
 /* Has the one who cleans up after a dead end died over it? */
 static bool abandoned(struct kipc__hub *h, uint32_t state)
 {
+	struct kipc__hub_shm *s = kipc__hub_shm_of(h);
 	unsigned cleaner = (state >> 8) & 0xff;
 	pid_t pid;
 
 	if (cleaner ==
 	    NEWCOMER) /* without a place I hold the setup lock, so it does not any more */
-		return !h->placed || kipc__lockfile_held(h->file, KIPC__SHM_SETUP_BYTE, &pid) == 0;
+		return !s->placed || kipc__lockfile_held(s->file, KIPC__SHM_SETUP_BYTE, &pid) == 0;
 	return cleaner == 0 || cleaner > h->ident.nr_ends ||
-	       (!(h->placed && cleaner == h->end + 1) && !alive(h, cleaner - 1));
+	       (!(s->placed && cleaner == h->end + 1) && !alive(h, cleaner - 1));
 }
 
 /* In the word that was loaded, the place is a dead one's: I clean up, unless somebody was faster. */
 static void reap(struct kipc__hub *h, unsigned end, uint32_t word)
 {
-	uint32_t me = h->placed ? h->end + 1 : NEWCOMER;
+	struct kipc__hub_shm *s = kipc__hub_shm_of(h);
+	uint32_t me = s->placed ? h->end + 1 : NEWCOMER;
 
 	if (kipc__compare_exchange(state_word(h, end), &word, successor(word, KIPC_END_REAP, me)))
 		bury(h, end);
@@ -90,10 +88,11 @@ static void reap(struct kipc__hub *h, unsigned end, uint32_t word)
 
 static void look_at(struct kipc__hub *h, unsigned end)
 {
+	struct kipc__hub_shm *s = kipc__hub_shm_of(h);
 	uint32_t word = kipc__load_acquire(state_word(h, end));
-	uint32_t state = word & STATE;
+	uint32_t state = word & KIPC__HUB_STATE;
 
-	if ((h->placed && end == h->end) || (state != KIPC_END_LIVE && state != KIPC_END_REAP))
+	if ((s->placed && end == h->end) || (state != KIPC_END_LIVE && state != KIPC_END_REAP))
 		return;
 	if (alive(h, end) || (state == KIPC_END_REAP && !abandoned(h, word)))
 		return;
@@ -113,7 +112,7 @@ static bool watches_all(const struct kipc__hub *h)
 	return h->watch[0] == 0 && h->watch[1] + 1 >= h->ident.nr_ends;
 }
 
-void kipc__hub_look(struct kipc__hub *h)
+static void look(struct kipc__hub *h)
 {
 	h->looked_at = kipc__now_coarse();
 	if (watches_all(h))
@@ -122,7 +121,7 @@ void kipc__hub_look(struct kipc__hub *h)
 }
 
 /* A clock of another time namespace, or a forged time, that is not just over is no reason. */
-void kipc__hub_look_in_turn(struct kipc__hub *h)
+void kipc__hub_shm_look_in_turn(struct kipc__hub *h)
 {
 	uint64_t now = (uint64_t)kipc__now_coarse();
 
@@ -130,19 +129,22 @@ void kipc__hub_look_in_turn(struct kipc__hub *h)
 	    now - kipc__load_relaxed(&h->status->sets.looked_at) < (uint64_t)LOOK_NS)
 		h->looked_at = (int64_t)now;
 	else
-		kipc__hub_look(h);
+		look(h);
 }
 
-void kipc__hub_look_sometimes(struct kipc__hub *h)
+void kipc__hub_shm_look(struct kipc__hub *h, bool now)
 {
-	if (kipc__now_coarse() - h->looked_at >= LOOK_NS)
-		kipc__hub_look_in_turn(h);
+	if (now)
+		look(h);
+	else if (kipc__now_coarse() - h->looked_at >= LOOK_NS)
+		kipc__hub_shm_look_in_turn(h);
 }
 
 /* ---- coming and going ------------------------------------------------------------------- */
 
 static int take_free(struct kipc__hub *h, unsigned first, unsigned last)
 {
+	struct kipc__hub_shm *s = kipc__hub_shm_of(h);
 	unsigned end;
 	uint32_t state;
 	int r;
@@ -151,10 +153,10 @@ static int take_free(struct kipc__hub *h, unsigned first, unsigned last)
 		state = kipc__hub_state(h, end);
 		if (state != KIPC_END_FREE && state != KIPC_END_DEAD)
 			continue;
-		r = kipc__lockfile_take(h->file, KIPC__HUB_BYTE(end));
+		r = kipc__lockfile_take(s->file, KIPC__HUB_BYTE(end));
 		if (r == 0) {
 			h->end = end;
-			h->placed = true;
+			s->placed = true;
 		}
 		if (r != -EBUSY)
 			return r;
@@ -173,7 +175,7 @@ static bool being_buried(const struct kipc__hub *h, unsigned first, unsigned las
 }
 
 /* A place that somebody cleans up after a dead end will be free in a moment. */
-int kipc__hub_take(struct kipc__hub *h, unsigned first, unsigned last)
+int kipc__hub_shm_take(struct kipc__hub *h, unsigned first, unsigned last)
 {
 	int64_t deadline = kipc__deadline(BURIAL_NS);
 	struct timespec nap = kipc__timespec(BURIAL_NAP);
@@ -201,7 +203,7 @@ static void inherit(struct kipc__hub *h)
 	}
 }
 
-void kipc__hub_settle(struct kipc__hub *h)
+void kipc__hub_shm_settle(struct kipc__hub *h)
 {
 	uint32_t *generation = &h->status->ends[h->end].generation;
 
@@ -211,11 +213,12 @@ void kipc__hub_settle(struct kipc__hub *h)
 }
 
 /* The state first: once the lock is gone, a newcomer may have the place. */
-void kipc__hub_drop(struct kipc__hub *h)
+void kipc__hub_shm_drop(struct kipc__hub *h)
 {
-	if (!h->placed)
+	struct kipc__hub_shm *s = kipc__hub_shm_of(h);
+	if (!s->placed)
 		return;
 	state_set(h, h->end, KIPC_END_FREE);
-	h->placed = false;
-	kipc__lockfile_drop(h->file, KIPC__HUB_BYTE(h->end));
+	s->placed = false;
+	kipc__lockfile_drop(s->file, KIPC__HUB_BYTE(h->end));
 }

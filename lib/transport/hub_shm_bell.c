@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 #include "../os/wake.h"
-#include "hub_chan.h"
+#include "hub_shm.h"
 
 /*
  * One bell for all who sleep on a side. Its word holds flags and counts events, and is the futex: an
@@ -21,12 +21,7 @@ struct kipc__hub_ringer {
 	uint32_t generation;
 };
 
-struct kipc_ring_bell *kipc__hub_bell(const struct kipc__hub *h, unsigned side)
-{
-	return side == KIPC_SIDE_DATA ? &h->status->bells[0].data : &h->status->bells[0].space;
-}
-
-uint32_t kipc__hub_arm(struct kipc__hub *h, unsigned side, uint32_t how)
+uint32_t kipc__hub_shm_arm(struct kipc__hub *h, unsigned side, uint32_t how)
 {
 	uint32_t before;
 
@@ -44,46 +39,50 @@ static unsigned bell_number(unsigned end, unsigned side)
 	return 2 * end + side;
 }
 
-int kipc__hub_bell_open(struct kipc__hub *h, unsigned side)
+int kipc__hub_shm_bell_open(struct kipc__hub *h, unsigned side)
 {
-	if (h->bell[side] >= 0)
+	struct kipc__hub_shm *s = kipc__hub_shm_of(h);
+	if (s->bell[side] >= 0)
 		return 0;
-	return kipc__region_bell(&h->bell[side], h->name, h->ident.id, bell_number(h->end, side),
-	                         true, kipc__region_mode(kipc__lockfile_fd(h->file)));
+	return kipc__region_bell(&s->bell[side], s->name, h->ident.id, bell_number(h->end, side),
+	                         true, kipc__region_mode(kipc__lockfile_fd(s->file)));
 }
 
 /* My own rings like anybody's: it is open both ways. */
-void kipc__hub_bell_self(struct kipc__hub *h, unsigned side)
+void kipc__hub_shm_bell_self(struct kipc__hub *h, unsigned side)
 {
-	if (h->bell[side] >= 0)
-		(void)!write(h->bell[side], "r", 1);
+	struct kipc__hub_shm *s = kipc__hub_shm_of(h);
+	if (s->bell[side] >= 0)
+		(void)!write(s->bell[side], "r", 1);
 }
 
-void kipc__hub_bell_drain(struct kipc__hub *h, unsigned side)
+void kipc__hub_shm_bell_drain(struct kipc__hub *h, unsigned side)
 {
+	struct kipc__hub_shm *s = kipc__hub_shm_of(h);
 	char got[64];
 
-	while (read(h->bell[side], got, sizeof(got)) == (ssize_t)sizeof(got))
+	while (read(s->bell[side], got, sizeof(got)) == (ssize_t)sizeof(got))
 		;
 }
 
 /* Kept open, until the place has another owner: that one's doorbell is another file. */
 static int ringer_fd(struct kipc__hub *h, unsigned end, unsigned side)
 {
+	struct kipc__hub_shm *s = kipc__hub_shm_of(h);
 	uint32_t generation = kipc__load_relaxed(&h->status->ends[end].generation);
 	struct kipc__hub_ringer *r;
 
-	if (!h->ringers)
-		h->ringers = calloc(2 * (size_t)h->ident.nr_ends, sizeof(*h->ringers));
-	if (!h->ringers)
+	if (!s->ringers)
+		s->ringers = calloc(2 * (size_t)h->ident.nr_ends, sizeof(*s->ringers));
+	if (!s->ringers)
 		return -1;
-	r = &h->ringers[bell_number(end, side)];
+	r = &s->ringers[bell_number(end, side)];
 	if (r->open && r->generation != generation) {
 		kipc__fd_close(r->fd);
 		r->open = false;
 	}
 	if (!r->open) {
-		r->open = kipc__region_bell_join(&r->fd, h->name, h->ident.id,
+		r->open = kipc__region_bell_join(&r->fd, s->name, h->ident.id,
 		                                 bell_number(end, side)) == 0;
 		r->generation = generation;
 	}
@@ -100,28 +99,29 @@ static void ring(struct kipc__hub *h, unsigned side)
 		for (; set; set &= set - 1) {
 			end = 64 * word + (unsigned)__builtin_ctzll(set);
 			if (end == h->end)
-				kipc__hub_bell_self(h, side);
+				kipc__hub_shm_bell_self(h, side);
 			else if (end < h->ident.nr_ends)
 				(void)!write(ringer_fd(h, end, side), "r", 1);
 		}
 	}
 }
 
-void kipc__hub_bells_close(struct kipc__hub *h, bool leaving)
+void kipc__hub_shm_bells_close(struct kipc__hub *h, bool leaving)
 {
+	struct kipc__hub_shm *s = kipc__hub_shm_of(h);
 	unsigned i, side;
 
 	for (side = 0; side < 2; side++) {
-		if (leaving && h->bell[side] >= 0)
-			kipc__region_bell_unlink(h->name, h->ident.id, bell_number(h->end, side));
-		kipc__fd_close(h->epoll[side]);
-		kipc__fd_close(h->bell[side]);
+		if (leaving && s->bell[side] >= 0)
+			kipc__region_bell_unlink(s->name, h->ident.id, bell_number(h->end, side));
+		kipc__fd_close(s->epoll[side]);
+		kipc__fd_close(s->bell[side]);
 	}
-	kipc__fd_close(h->ticker);
-	for (i = 0; h->ringers && i < 2 * h->ident.nr_ends; i++)
-		if (h->ringers[i].open)
-			kipc__fd_close(h->ringers[i].fd);
-	free(h->ringers);
+	kipc__fd_close(s->ticker);
+	for (i = 0; s->ringers && i < 2 * h->ident.nr_ends; i++)
+		if (s->ringers[i].open)
+			kipc__fd_close(s->ringers[i].fd);
+	free(s->ringers);
 }
 
 /* ---- waking ----------------------------------------------------------------------------- */
@@ -136,7 +136,7 @@ static uint32_t happened(uint32_t *armed, uint32_t clear)
 	return seen;
 }
 
-void kipc__hub_wake(struct kipc__hub *h, unsigned side, bool all)
+void kipc__hub_shm_wake(struct kipc__hub *h, unsigned side, bool all)
 {
 	uint32_t *armed = &kipc__hub_bell(h, side)->armed;
 	uint32_t clear = all ? KIPC_ARMED_FLAGS : KIPC_ARMED_POLLED;

@@ -6,7 +6,7 @@
 #include <unistd.h>
 #include "../os/map.h"
 #include "../os/numa.h"
-#include "hub_chan.h"
+#include "hub_shm.h"
 
 #define RW (PROT_READ | PROT_WRITE)
 
@@ -21,7 +21,7 @@ static uint64_t data_off(const struct kipc__hub_plan *plan)
 	return (1ULL + plan->nr_ends) * page_bytes();
 }
 
-uint64_t kipc__hub_bytes(const struct kipc__hub_plan *plan)
+uint64_t kipc__hub_shm_bytes(const struct kipc__hub_plan *plan)
 {
 	return data_off(plan) + plan->data_bytes;
 }
@@ -38,17 +38,17 @@ static void format(struct kipc_ring_status *s, const struct kipc__hub_kind *kind
 	s->ident.page_bytes = page;
 	s->ident.ctrl_bytes = page;
 	s->ident.ctrl_off = page;
-	s->ident.total_bytes = kipc__hub_bytes(plan);
+	s->ident.total_bytes = kipc__hub_shm_bytes(plan);
 	(void)!getrandom(s->ident.id, sizeof(s->ident.id), GRND_NONBLOCK);
 	memcpy(s->geom, plan->geom, sizeof(s->geom));
 	s->geom[0].data_off = data_off(plan);
 	kipc__store_release(&s->ident.magic, KIPC_RING_MAGIC);
 }
 
-int kipc__hub_create_file(int *fd, const struct kipc__hub_kind *kind,
-                          const struct kipc__hub_plan *plan, const struct kipc__config *cfg)
+int kipc__hub_shm_create_file(int *fd, const struct kipc__hub_kind *kind,
+                              const struct kipc__hub_plan *plan, const struct kipc__config *cfg)
 {
-	uint64_t total = kipc__hub_bytes(plan);
+	uint64_t total = kipc__hub_shm_bytes(plan);
 	struct kipc_ring_status *s = NULL;
 	int r = kipc__region_nameless(fd, total, cfg->mode);
 
@@ -72,33 +72,6 @@ int kipc__hub_create_file(int *fd, const struct kipc__hub_kind *kind,
 
 /* ---- mapping ---------------------------------------------------------------------------- */
 
-static bool ident_valid(const struct kipc_ring_ident *id, uint64_t data, uint64_t file_bytes)
-{
-	uint64_t page = id->page_bytes;
-
-	return id->nr_ends >= 1 && id->nr_ends <= KIPC_RING_ENDS && page == page_bytes() &&
-	       id->ctrl_bytes == page && id->ctrl_off == page && data == (1 + id->nr_ends) * page &&
-	       id->total_bytes > data && id->total_bytes % page == 0 &&
-	       id->total_bytes <= file_bytes;
-}
-
-/* Copies of what STATUS says; nothing of it is read again. */
-static int learn(struct kipc__hub *h, uint64_t file_bytes)
-{
-	if (kipc__load_acquire(&h->status->ident.magic) != KIPC_RING_MAGIC)
-		return -EBADMSG;
-	memcpy(&h->ident, &h->status->ident, sizeof(h->ident));
-	memcpy(h->geom, h->status->geom, sizeof(h->geom));
-	if (h->ident.abi != KIPC_RING_ABI)
-		return -EPROTO;
-	if (h->ident.kind != h->kind->kind)
-		return -EEXIST;
-	if (!ident_valid(&h->ident, h->geom[0].data_off, file_bytes))
-		return -EBADMSG;
-	h->data_bytes = h->ident.total_bytes - h->geom[0].data_off;
-	return 0;
-}
-
 static int map_areas(struct kipc__hub *h, int fd)
 {
 	int r = kipc__map((void **)&h->ctrl, fd, h->ident.ctrl_off,
@@ -112,9 +85,9 @@ static int map_areas(struct kipc__hub *h, int fd)
 	               : kipc__map((void **)&h->data, fd, h->geom[0].data_off, h->data_bytes, RW);
 }
 
-int kipc__hub_map(struct kipc__hub *h)
+int kipc__hub_shm_map(struct kipc__hub *h)
 {
-	int fd = kipc__lockfile_fd(h->file);
+	int fd = kipc__lockfile_fd(kipc__hub_shm_of(h)->file);
 	uint64_t total;
 	int r = kipc__region_bytes(fd, &total);
 
@@ -124,15 +97,15 @@ int kipc__hub_map(struct kipc__hub *h)
 	if (r == 0)
 		r = kipc__map((void **)&h->status, fd, 0, h->status_bytes, RW);
 	if (r == 0)
-		r = learn(h, total);
+		r = kipc__hub_learn(h, total);
 	if (r == 0)
 		r = map_areas(h, fd);
 	if (r < 0)
-		kipc__hub_unmap(h);
+		kipc__hub_shm_unmap(h);
 	return r;
 }
 
-void kipc__hub_unmap(struct kipc__hub *h)
+void kipc__hub_shm_unmap(struct kipc__hub *h)
 {
 	kipc__unmap(h->data, (h->kind->mirrored ? 2 : 1) * h->data_bytes);
 	kipc__unmap(h->ctrl, (size_t)h->ident.nr_ends * h->ident.ctrl_bytes);

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * hub_shm.h - regions with many ends in plain shared memory; shared by the hub_shm files
+ *
+ * From the bottom: hub_shm_region.c (memory), hub_shm_bell.c (arm, wake), hub_shm_end.c (places, death),
+ * hub_shm_poll.c (sleepers and pollers), hub_shm_name.c (open, close, the seam's table).
+ *
+ * An end lives as long as its process holds byte KIPC__HUB_BYTE(end) of the region's file locked.
+ */
+#ifndef KIPC_TRANSPORT_HUB_SHM_H
+#define KIPC_TRANSPORT_HUB_SHM_H
+
+#include "../os/lock.h"
+#include "../os/region.h"
+#include "../os/sys.h"
+#include "hub_chan.h"
+
+#define KIPC__HUB_BYTE(end) (64 + (end))
+
+struct kipc__hub_shm {
+	struct kipc__lockfile *file;
+	char name[KIPC__REGION_NAME_MAX];
+	bool placed; /* the lock of my end is mine */
+
+	/* Polling, by side: epoll contains my doorbell and the ticker. */
+	bool polled[2];
+	int epoll[2];
+	int bell[2];
+	int ticker;
+	struct kipc__hub_ringer *ringers; /* doorbells of others: [2 * end + side] */
+};
+
+static inline struct kipc__hub_shm *kipc__hub_shm_of(const struct kipc__hub *h)
+{
+	return h->own;
+}
+
+/* hub_shm_region.c */
+uint64_t kipc__hub_shm_bytes(const struct kipc__hub_plan *plan);
+int kipc__hub_shm_create_file(int *fd, const struct kipc__hub_kind *kind,
+                              const struct kipc__hub_plan *plan, const struct kipc__config *cfg);
+int kipc__hub_shm_map(struct kipc__hub *h); /* as kipc__hub_learn() */
+void kipc__hub_shm_unmap(struct kipc__hub *h);
+
+/* hub_shm_bell.c. arm: I am about to sleep (PARKED) or to be polled (POLLED). */
+uint32_t kipc__hub_shm_arm(struct kipc__hub *h, unsigned side, uint32_t how);
+void kipc__hub_shm_wake(struct kipc__hub *h, unsigned side, bool all);
+void kipc__hub_shm_bell_self(struct kipc__hub *h, unsigned side);
+void kipc__hub_shm_bell_drain(struct kipc__hub *h, unsigned side);
+int kipc__hub_shm_bell_open(struct kipc__hub *h, unsigned side);
+void kipc__hub_shm_bells_close(struct kipc__hub *h, bool leaving);
+
+/* hub_shm_end.c */
+int kipc__hub_shm_take(struct kipc__hub *h, unsigned first,
+                       unsigned last);          /* -EBUSY: none is free */
+void kipc__hub_shm_settle(struct kipc__hub *h); /* joined: live */
+void kipc__hub_shm_drop(struct kipc__hub *h);   /* free my place */
+void kipc__hub_shm_look(struct kipc__hub *h, bool now);
+
+/* The same for a sleeper whose nap is over: where all watch all, one look in a while does for the whole
+ * crowd, or its cost would grow with the square of the sleepers.
+ */
+void kipc__hub_shm_look_in_turn(struct kipc__hub *h);
+
+/* hub_shm_poll.c: slots of the seam. */
+int kipc__hub_shm_sleep(struct kipc__hub *h, unsigned side, uint32_t armed, int64_t deadline);
+void kipc__hub_shm_idle(struct kipc__hub *h, unsigned side);
+int kipc__hub_shm_fd(struct kipc__hub *h, unsigned side);
+
+#endif /* KIPC_TRANSPORT_HUB_SHM_H */
