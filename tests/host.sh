@@ -39,7 +39,7 @@ run_program() {
 }
 
 summary=
-[ $# -gt 0 ] || set -- unit conformance abi uapi tools model kill long tsan
+[ $# -gt 0 ] || set -- unit hostile conformance abi uapi tools model kill long tsan
 for name; do
 	case $name in
 	tools) run_program tools tools/test.sh ;;

@@ -67,6 +67,28 @@ test-kill: $(BUILD)/tests/kill
 
 tests: $(BUILD)/tests/kill
 
+# Any shared word is changed between any two steps of who looks at it: the cores, compiled once more
+# with each access hooked.
+#
+#   make test-hostile         the last line is "hostile: N passed, N failed, N skipped"
+TESTS_HOSTILE_OBJ := $(patsubst tests/%.c,$(TESTS_OBJDIR)/%.o,$(wildcard tests/hostile/*.c)) \
+	$(patsubst lib/core/%.c,$(TESTS_OBJDIR)/hostile/core_%.o,$(wildcard lib/core/*.c))
+
+$(TESTS_OBJDIR)/hostile/%: TESTS_CFLAGS := -Ilib/include -Ilib -Ikmod/uapi -include tests/hostile/hook.h
+
+$(TESTS_OBJDIR)/hostile/core_%.o: lib/core/%.c tests/hostile/hook.h
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -Wno-unused-value $(TESTS_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/tests/hostile: $(TESTS_HOSTILE_OBJ)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
+
+.PHONY: test-hostile
+test-hostile: $(BUILD)/tests/hostile
+	$(Q)$<
+
+tests: $(BUILD)/tests/hostile
+
 # Both sides of a channel under ThreadSanitizer, in a build of their own.
 #
 #   make test-tsan            the last line is "test-tsan: N passed, N failed, N skipped"
@@ -94,7 +116,7 @@ test-model: $(TESTS_CHECKER)
 test-host: lib tests tools
 	$(Q)BUILD=$(BUILD) CC='$(CC)' CXX='$(CXX)' MAKE='$(MAKE)' SAN=$(SAN) tests/host.sh
 
--include $(sort $(TESTS_ALL_OBJ:.o=.d) $(TESTS_KILL_OBJ:.o=.d) \
+-include $(sort $(TESTS_ALL_OBJ:.o=.d) $(TESTS_KILL_OBJ:.o=.d) $(TESTS_HOSTILE_OBJ:.o=.d) \
 	$(TESTS_TSAN_OBJ:.o=.d))
 
 -include tests/stress/stress.mk
