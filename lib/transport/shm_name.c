@@ -78,11 +78,13 @@ static bool over(struct kipc__shm_chan *s)
 	return living == 0;
 }
 
-/* Under the setup lock, with the name still that file's. */
+/* Under the setup lock, with the name still that file's. The doorbells first: what they are called stands
+ * in the region, so when this process is killed between the two, whoever finds the name finds them.
+ */
 static void name_remove(struct kipc__shm_chan *s)
 {
-	kipc__region_unlink(s->name);
 	kipc__shm_bell_unlink(s);
+	kipc__region_unlink(s->name);
 }
 
 /* One end is gone. Nobody rings the other one any more, and if that were killed later, nobody would
@@ -93,12 +95,12 @@ void kipc__shm_name_drop(struct kipc__shm_chan *s, int64_t patience)
 {
 	if (!*s->name)
 		return;
+	kipc__shm_bell_unlink(s);
 	if (kipc__shm_setup_lock(s->file, patience) == 0) {
 		if (kipc__region_is(kipc__lockfile_fd(s->file), s->name))
 			kipc__region_unlink(s->name);
 		kipc__shm_setup_unlock(s->file);
 	}
-	kipc__shm_bell_unlink(s);
 }
 
 /* ---- joining ---------------------------------------------------------------------------- */
