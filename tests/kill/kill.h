@@ -11,7 +11,9 @@
  *   main.c      which k, which mood; counts
  *   stage.c     one k: starts the players, steps, kills, asks everybody
  *   step.c      ptrace
- *   victim.c    the scenes
+ *   scenes.c    all of them; they stand with their acts: victim.c (messages), calls.c, bytes.c,
+ *               longs.c (messages that are received while they are sent), names.c, many.c (the
+ *               kinds with many ends)
  *   survivor.c  what it must see; queue.c, topic.c: of the kinds with many ends
  *   newcomer.c  the name afterwards, and what is left in /dev/shm
  *   letter.c    numbered messages whose every byte is known
@@ -86,18 +88,27 @@ struct scene {
 	const char *name;
 	void (*prepare)(struct victim *v); /* or NULL */
 	void (*act)(struct victim *v);
-	unsigned flags;   /* KIPC_SEND, KIPC_RECV of the victim's end, or 0 */
-	bool fresh;       /* the act contains the first use of the victim's end */
-	bool creates;     /* named only: the act creates the name, the survivor comes after it */
-	bool full;        /* the survivor fills its ring and wants to go on */
-	bool away;        /* the survivor may not take anything before the end */
-	bool asleep;      /* the victim is not stepped but killed in its sleep */
-	bool gives;       /* the act hands the end over */
+	void (*survive)(struct stage *s, struct kipc_chan *c); /* or NULL: messages come or go on */
+	const char *options;                                   /* or NULL: those of the kind */
+	const char *own; /* or NULL: more, of the end of the victim only */
+	unsigned flags;  /* KIPC_SEND, KIPC_RECV of the victim's end, or 0 */
+	bool fresh;      /* the act contains the first use of the victim's end */
+	bool creates;    /* named only: the act creates the name, the survivor comes after it */
+	bool full;       /* the survivor fills its ring and wants to go on */
+	bool named_only; /* there is no such thing without a name */
+	bool talks;      /* the survivor answers all the time, so it is never away */
+	bool busy;   /* the survivor does something all the time, so nobody waits for its sleep */
+	bool sweeps; /* what it looks through is only there over shared memory */
+	bool late;   /* what it commits may come too late to be received */
+	bool drops;  /* of a queue: what its receiver held is dropped */
+	bool away;   /* the survivor may not take anything before the end */
+	bool asleep; /* the victim is not stepped but killed in its sleep */
+	bool gives;  /* the act hands the end over */
 	unsigned commits; /* messages that the act commits when it gets to its end */
 };
 
-extern const struct scene scenes[];
-extern const unsigned nr_scenes;
+/* The i-th one, or NULL. */
+const struct scene *scene_at(unsigned i);
 
 /* ---- players: forked processes that do not return ----------------------------------------- */
 
@@ -107,7 +118,10 @@ void newcomer_main(struct stage *s) __attribute__((noreturn));
 
 /* In those, for the kinds with many ends. */
 void queue_survive(struct stage *s, struct kipc_chan *c);
+void classes_survive(struct stage *s, struct kipc_chan *c);
 void topic_survive(struct stage *s, struct kipc_chan *c);
+void publish_survive(struct stage *s, struct kipc_chan *c);
+void overtaken_survive(struct stage *s, struct kipc_chan *c);
 
 /* What the survivor of a queue sends for the victim to receive, before anything else. */
 #define QUEUE_LETTERS 5
@@ -117,9 +131,16 @@ void topic_survive(struct stage *s, struct kipc_chan *c);
 unsigned kind_of(const struct stage *s);
 void poll_for(struct kipc_chan *c, unsigned dir);
 
+/* Everything says that the peer is gone, and goes on saying so. */
+void check_gone(struct kipc_chan *c, unsigned dirs);
+
+/* The URI that belongs to the stage's scene, flavour, scheme and name. */
+void stage_uri(const struct stage *s, char *uri, size_t size);
+
 /* Between survivor and runner. */
 void say(struct stage *s);
 void hear(struct stage *s);
+bool heard_already(struct stage *s); /* does not wait */
 
 /* ---- letters ---------------------------------------------------------------------------- */
 

@@ -7,7 +7,7 @@
 #include "../sweep.h"
 
 /*
- *	kill [--all] [--at K] [--points N] [--only SCENE] [SCHEME...]      (default: shm)
+ *	kill [--all] [--at K] [--points N] [--only SCENE] [SCHEME...]      (default: shm unix)
  *
  *	--all      every instruction, not one in each stride
  *	--points   so many of them per scene and flavour (12)
@@ -29,6 +29,7 @@ static const struct flavour flavours[] = {
 	{ .name = "named", .named = true, .options = "spin=1000" },
 };
 
+#define SCENES_MOST 100
 #define NR_FLAVOURS (sizeof(flavours) / sizeof(flavours[0]))
 
 static const char *const moods[] = { "away", "asleep", "polling" };
@@ -53,7 +54,7 @@ static uint64_t play(struct stage *s, uint64_t steps, enum mood mood, struct tal
 {
 	struct outcome o = { 0 };
 
-	s->mood = s->scene->away ? AWAY : mood;
+	s->mood = s->scene->away ? AWAY : s->scene->talks && mood == AWAY ? ASLEEP : mood;
 	stage_play(s, steps, &o);
 	t->plays++;
 	if (!o.passed) {
@@ -84,8 +85,11 @@ static void play_points(struct stage *s, struct tally *t)
 	uint64_t length = 0, stride, k;
 	unsigned turn;
 
-	for (turn = 0; turn < (wanted.points > FEW || wanted.all ? MOODS : 1); turn++)
+	for (turn = 0; turn < MOODS; turn++) {
 		length = play(s, wanted.at, turn, t);
+		if (!wanted.all && (wanted.points <= FEW || length > LONG))
+			break;
+	}
 	if (wanted.at != TO_THE_END || t->failed)
 		return;
 	if (s->scene->asleep)
@@ -100,7 +104,7 @@ static void play_points(struct stage *s, struct tally *t)
 /* The points must have been on both sides of the commits. */
 static bool saw_both(const struct stage *s, const struct tally *t)
 {
-	if (wanted.at != TO_THE_END || t->most - t->fewest == s->scene->commits)
+	if (wanted.at != TO_THE_END || s->scene->late || t->most - t->fewest == s->scene->commits)
 		return true;
 	fprintf(stderr, "kill: %s: %s: from %u to %u letters arrived, but the act commits %u\n",
 	        s->uri, s->scene->name, t->fewest, t->most, s->scene->commits);
@@ -113,11 +117,7 @@ static void run_scene(struct stage *s, const char *scheme, unsigned number)
 
 	s->scheme = scheme;
 	snprintf(s->name, sizeof(s->name), "kkill-%d-%u", (int)getpid(), number);
-	snprintf(s->uri, sizeof(s->uri), "%s://%s?%s&%s", scheme, s->flavour->named ? s->name : "",
-	         s->flavour->options,
-	         s->scene->kind == KIPC_QUEUE    ? "slots=8&slot=1000"
-	         : s->scene->kind == KIPC_PUBSUB ? "size=16K"
-	                                         : "size=4K");
+	stage_uri(s, s->uri, sizeof(s->uri));
 	play_points(s, &t);
 	if (t.failed == 0 && saw_both(s, &t))
 		passed++;
@@ -126,21 +126,26 @@ static void run_scene(struct stage *s, const char *scheme, unsigned number)
 	fflush(stdout);
 }
 
+static bool concerns(const struct scene *scene, const struct flavour *flavour, const char *scheme)
+{
+	bool needs_shm = scene->kind || scene->sweeps;
+	bool needs_name = scene->creates || scene->kind || scene->named_only;
+
+	return (flavour->named || !needs_name) && (!needs_shm || !strcmp(scheme, "shm")) &&
+	       !strncmp(wanted.only, scene->name, strlen(wanted.only));
+}
+
 /* A scene in two flavours, or in all: the fences of the first, the spinning of the second. */
 static void run_scheme(struct stage *s, const char *scheme)
 {
 	unsigned i, j;
 
 	for (i = 0; i < NR_FLAVOURS; i++)
-		for (j = 0; j < nr_scenes; j++) {
+		for (j = 0; (s->scene = scene_at(j)); j++) {
 			s->flavour = &flavours[i];
-			s->scene = &scenes[j];
-			if (((s->scene->creates || s->scene->kind) && !s->flavour->named) ||
-			    (s->scene->kind && strcmp(scheme, "shm") != 0) ||
-			    (!wanted.all && (i + j) % 2) ||
-			    strncmp(wanted.only, s->scene->name, strlen(wanted.only)) != 0)
-				continue;
-			run_scene(s, scheme, i * nr_scenes + j);
+			if (concerns(s->scene, s->flavour, scheme) &&
+			    (wanted.all || (i + j) % 2 == 0))
+				run_scene(s, scheme, i * SCENES_MOST + j);
 		}
 }
 
@@ -183,8 +188,11 @@ int main(int argc, char **argv)
 	}
 	sweep_names("kkill");
 	signal(SIGPIPE, SIG_IGN);
-	if (i == argc)
+	if (i == argc) {
 		run_scheme(&s, "shm");
+		wanted.points = wanted.points > FEW ? FEW + 1 : wanted.points;
+		run_scheme(&s, "unix");
+	}
 	for (; i < argc; i++)
 		run_scheme(&s, argv[i]);
 	printf("kill: %u passed, %u failed, 0 skipped\n", passed, failed);

@@ -67,19 +67,24 @@ void newcomer_main(struct stage *s)
 	_exit(0);
 }
 
-unsigned leftovers(const char *name)
+static unsigned leftovers_in(const char *place, const char *name)
 {
-	DIR *dir = opendir("/dev/shm");
+	DIR *dir = opendir(place);
 	struct dirent *e;
 	unsigned n = 0;
 
 	while (dir && (e = readdir(dir))) {
 		if (!strstr(e->d_name, name))
 			continue;
-		fprintf(stderr, "left behind: /dev/shm/%s\n", e->d_name);
+		fprintf(stderr, "left behind: %s/%s\n", place, e->d_name);
 		n++;
 	}
 	if (dir)
 		closedir(dir);
 	return n;
+}
+
+unsigned leftovers(const char *name)
+{
+	return leftovers_in("/dev/shm", name) + leftovers_in("/tmp", name);
 }

@@ -94,6 +94,18 @@ static void plug(struct round *r)
 	must(!receive(r, 0));
 }
 
+/* What it held and had not released is dropped and counted; those behind come. */
+static void check_dropped(const struct round *r, unsigned here)
+{
+	const struct ledger *l = r->stage->ledger;
+	unsigned first = r->back ? (unsigned)__builtin_ctz(r->back) : here;
+	uint64_t dropped;
+
+	must_eq(r->back, ((1U << here) - 1) & ~((1U << first) - 1));
+	must_eq(kipc_chan_get(r->chan, KIPC_OPT_DROPPED, &dropped), 0);
+	must(dropped <= first - l->taken && dropped + l->taken + l->taking >= first);
+}
+
 /* The first letters that the victim took do not come back, the last ones that it did not, do. */
 static void check(const struct round *r)
 {
@@ -105,9 +117,11 @@ static void check(const struct round *r)
 	for (i = 0; i < here; i++) {
 		came = r->back >> i & 1;
 		must(i >= l->taken || !came);
-		must(i < l->taken + l->taking || came);
+		must(i < l->taken + l->taking || came || r->stage->scene->drops);
 		l->got += came; /* what the runner compares with what the act takes */
 	}
+	if (r->stage->scene->drops)
+		check_dropped(r, here);
 }
 
 void queue_survive(struct stage *s, struct kipc_chan *c)
@@ -126,4 +140,58 @@ void queue_survive(struct stage *s, struct kipc_chan *c)
 	drain(&r);
 	plug(&r);
 	check(&r);
+}
+
+/* ---- priorities --------------------------------------------------------------------------- */
+
+#define CLASSES 4
+
+/* Within a class in order; of what stood together in the queue the highest class first, which only who comes
+ * when all is there can tell.
+ */
+static void take_class(struct stage *s, uint32_t *next, const struct kipc_msg *m)
+{
+	uint32_t n = next[KIPC_PRIO_OF(m->flags)];
+
+	must(letter_is(m->data, m->len, VICTIM, n));
+	must_eq(KIPC_PRIO_OF(m->flags), n % CLASSES);
+	next[n % CLASSES] += CLASSES;
+	s->ledger->got++;
+}
+
+/* What arrived are the first ones. */
+static void check_classes(const struct stage *s, const uint32_t *next)
+{
+	const struct ledger *l = s->ledger;
+	unsigned i, n;
+
+	for (i = 0; i < CLASSES; i++) {
+		n = l->got > i ? (l->got - i + CLASSES - 1) / CLASSES : 0;
+		must_eq(next[i], i + n * CLASSES);
+	}
+	must(l->got >= l->sent && l->got <= l->sent + l->trying);
+}
+
+void classes_survive(struct stage *s, struct kipc_chan *c)
+{
+	uint32_t next[CLASSES] = { 0, 1, 2, 3 }, last = CLASSES;
+	struct letter l;
+	struct kipc_msg m;
+
+	say(s);
+	if (s->mood == AWAY)
+		hear(s);
+	for (;;) {
+		m = (struct kipc_msg){ .data = l.body, .len = sizeof(l.body) };
+		if (kipc_recv_n(c, &m, 1, s->mood == POLLING ? 0 : -1) == -EAGAIN) {
+			poll_for(c, KIPC_IN);
+			continue;
+		}
+		if (letter_author(m.data, m.len) == NEWCOMER)
+			break;
+		must(s->mood != AWAY || KIPC_PRIO_OF(m.flags) <= last);
+		last = KIPC_PRIO_OF(m.flags);
+		take_class(s, next, &m);
+	}
+	check_classes(s, next);
 }

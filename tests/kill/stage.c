@@ -45,6 +45,19 @@ static bool newcomer_is_content(struct stage *s)
 	return !s->flavour->named || ended_well(play(s, newcomer_main), "the newcomer");
 }
 
+/* A unix socket lies in a directory. */
+void stage_uri(const struct stage *s, char *uri, size_t size)
+{
+	const char *options = s->scene->options               ? s->scene->options
+	                      : s->scene->kind == KIPC_QUEUE  ? "slots=8&slot=1000"
+	                      : s->scene->kind == KIPC_PUBSUB ? "size=16K"
+	                                                      : "size=4K";
+	const char *place = s->flavour->named && !strcmp(s->scheme, "unix") ? "/tmp/" : "";
+
+	snprintf(uri, size, "%s://%s%s?%s&%s", s->scheme, place, s->flavour->named ? s->name : "",
+	         s->flavour->options, options);
+}
+
 /* ---- the two who talk ---------------------------------------------------------------------- */
 
 static bool make_pair(struct stage *s)
@@ -87,7 +100,7 @@ static bool execute(struct stage *s, pid_t victim, uint64_t steps, struct outcom
 	/* The survivor's second word: it does now what its mood is. */
 	if (ok && !s->scene->creates)
 		ok = heard(s);
-	if (ok && !s->scene->creates && s->mood != AWAY)
+	if (ok && !s->scene->creates && !s->scene->busy && s->mood != AWAY)
 		await_sleep(s->survivor);
 	if (ok && s->scene->asleep)
 		ok = step_into_sleep(victim);

@@ -17,6 +17,13 @@ void hear(struct stage *s)
 	must(read(s->told[0], &c, 1) == 1);
 }
 
+bool heard_already(struct stage *s)
+{
+	struct pollfd p = { .fd = s->told[0], .events = POLLIN };
+
+	return poll(&p, 1, 0) == 1;
+}
+
 unsigned kind_of(const struct stage *s)
 {
 	return s->scene->kind ? s->scene->kind : KIPC_PAIR;
@@ -162,8 +169,7 @@ static void check_no_room(struct kipc_chan *c)
 	poll_for(c, KIPC_OUT);
 }
 
-/* Everything says that the peer is gone, and goes on saying so. */
-static void check_gone(struct kipc_chan *c, unsigned dirs)
+void check_gone(struct kipc_chan *c, unsigned dirs)
 {
 	struct kipc_peer peer = { .size = sizeof(peer) };
 
@@ -207,16 +213,13 @@ void survivor_main(struct stage *s)
 		hear(s);
 	c = meet(s);
 	say(s);
-	if (scene->kind) {
-		if (scene->kind == KIPC_QUEUE)
-			queue_survive(s, c);
-		else
-			topic_survive(s, c);
+	if (!scene->fresh && !scene->creates && !scene->kind)
+		warm(s, c);
+	if (scene->survive) {
+		scene->survive(s, c);
 		kipc_chan_close(c);
 		_exit(0);
 	}
-	if (!scene->fresh && !scene->creates)
-		warm(s, c);
 	if (scene->full)
 		next = fill(c);
 	say(s);

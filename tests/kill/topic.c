@@ -91,3 +91,42 @@ void topic_survive(struct stage *s, struct kipc_chan *c)
 	else
 		publish_on(s, c);
 }
+
+/* It publishes while the victim comes, and after its death; nobody keeps it from that for long. */
+void publish_survive(struct stage *s, struct kipc_chan *c)
+{
+	uint32_t number = 0, end;
+
+	while (number < MORE)
+		must_eq(publish(c, number++, -1), 0);
+	say(s);
+	while (!heard_already(s))
+		must_eq(publish(c, number++, -1), 0);
+	hear(s);
+	for (end = number + MORE; number < end; number++)
+		must_eq(publish(c, number, -1), 0);
+}
+
+/* What it missed is counted, and what it did not comes whole and in order. */
+void overtaken_survive(struct stage *s, struct kipc_chan *c)
+{
+	struct ledger *ledger = s->ledger;
+	uint32_t received = 0;
+	struct letter l;
+	uint64_t lost;
+	ssize_t len;
+
+	say(s);
+	hear(s);
+	for (;;) {
+		len = kipc_recv(c, l.body, sizeof(l.body), -1);
+		must_eq(kipc_lost(c, &lost), 0);
+		ledger->got = (uint32_t)lost + received;
+		must(len >= 0 || len == -EPIPE || len == -EOVERFLOW);
+		if (len >= 0 && letter_is(l.body, (size_t)len, NEWCOMER, 0))
+			break;
+		must(len < 0 || letter_is(l.body, (size_t)len, VICTIM, ledger->got));
+		received += len >= 0;
+	}
+	must(ledger->got == ledger->sent || ledger->got == ledger->sent + ledger->trying);
+}

@@ -3,29 +3,16 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include "kill.h"
-
-#define LETTERS 5
-#define NAP     (20 * 1000 * 1000)
-
-struct victim {
-	struct stage *stage;
-	struct ledger *ledger;
-	struct kipc_chan *chan;
-	int fd; /* of the end that was handed over */
-	struct letter letter[LETTERS];
-	struct kipc_msg msg[LETTERS];
-	struct letter answer[LETTERS]; /* what the survivor sends next */
-};
+#include "victim.h"
 
 /* ---- the ledger: one writer, read by others only after its death ---------------------------- */
 
-static void trying(struct victim *v, uint32_t n)
+void trying(struct victim *v, uint32_t n)
 {
 	__atomic_store_n(&v->ledger->trying, n, __ATOMIC_SEQ_CST);
 }
 
-static void committed(struct victim *v, uint32_t n)
+void committed(struct victim *v, uint32_t n)
 {
 	__atomic_store_n(&v->ledger->sent, v->ledger->sent + n, __ATOMIC_SEQ_CST);
 	trying(v, 0);
@@ -33,13 +20,16 @@ static void committed(struct victim *v, uint32_t n)
 
 /* ---- before the act ----------------------------------------------------------------------- */
 
-static void join(struct victim *v)
+void join(struct victim *v)
 {
 	struct stage *s = v->stage;
 	unsigned flags = kind_of(s) | s->scene->flags | (s->scene->creates ? KIPC_CREATE : 0);
 
+	char uri[sizeof(s->uri) + 40];
+
+	snprintf(uri, sizeof(uri), "%s%s", s->uri, s->scene->own ? s->scene->own : "");
 	if (s->flavour->named)
-		must_eq(kipc_chan_open(&v->chan, s->uri, flags, NULL), 0);
+		must_eq(kipc_chan_open(&v->chan, uri, flags, NULL), 0);
 }
 
 static void warm(struct victim *v)
@@ -70,7 +60,7 @@ static void letters_write(struct victim *v)
 }
 
 /* Everything that still fits. */
-static void fill(struct victim *v)
+void fill(struct victim *v)
 {
 	struct letter l;
 	int r;
@@ -99,14 +89,14 @@ static void hand_over(struct victim *v)
 
 /* ---- acts --------------------------------------------------------------------------------- */
 
-static void send_letter(struct victim *v, unsigned i)
+void send_letter(struct victim *v, unsigned i)
 {
 	trying(v, 1);
 	must_eq(kipc_send(v->chan, v->letter[i].body, v->letter[i].len, -1), 0);
 	committed(v, 1);
 }
 
-static void send_some(struct victim *v)
+void send_some(struct victim *v)
 {
 	unsigned i;
 
@@ -114,7 +104,7 @@ static void send_some(struct victim *v)
 		send_letter(v, i);
 }
 
-static void send_batch(struct victim *v)
+void send_batch(struct victim *v)
 {
 	trying(v, LETTERS);
 	must_eq(kipc_send_n(v->chan, v->msg, LETTERS, -1), LETTERS);
@@ -135,7 +125,7 @@ static void reserve(struct victim *v, struct kipc_msg *m)
 	}
 }
 
-static void write_in_place(struct victim *v)
+void write_in_place(struct victim *v)
 {
 	struct kipc_msg m[LETTERS];
 
@@ -145,7 +135,7 @@ static void write_in_place(struct victim *v)
 	committed(v, LETTERS);
 }
 
-static void think_better(struct victim *v)
+void think_better(struct victim *v)
 {
 	struct kipc_msg m[LETTERS];
 
@@ -154,12 +144,12 @@ static void think_better(struct victim *v)
 	send_letter(v, 0);
 }
 
-static void taking(struct victim *v, uint32_t n)
+void taking(struct victim *v, uint32_t n)
 {
 	__atomic_store_n(&v->ledger->taking, n, __ATOMIC_SEQ_CST);
 }
 
-static void taken(struct victim *v, uint32_t n)
+void taken(struct victim *v, uint32_t n)
 {
 	__atomic_store_n(&v->ledger->taken, v->ledger->taken + n, __ATOMIC_SEQ_CST);
 	taking(v, 0);
@@ -177,7 +167,7 @@ static void receive_letter(struct victim *v, unsigned i)
 	must(memcmp(l.body, v->answer[i].body, v->answer[i].len) == 0);
 }
 
-static void receive_some(struct victim *v)
+void receive_some(struct victim *v)
 {
 	unsigned i;
 
@@ -185,7 +175,7 @@ static void receive_some(struct victim *v)
 		receive_letter(v, i);
 }
 
-static void receive_batch(struct victim *v)
+void receive_batch(struct victim *v)
 {
 	struct letter l[LETTERS];
 	struct kipc_msg m[LETTERS];
@@ -198,7 +188,7 @@ static void receive_batch(struct victim *v)
 	taken(v, LETTERS);
 }
 
-static void read_in_place(struct victim *v)
+void read_in_place(struct victim *v)
 {
 	struct kipc_msg m[LETTERS];
 	unsigned i;
@@ -260,7 +250,7 @@ static void shut(struct victim *v)
 	must_eq(kipc_shutdown(v->chan, KIPC_IN), 0);
 }
 
-static void close_end(struct victim *v)
+void close_end(struct victim *v)
 {
 	kipc_chan_close(v->chan);
 }
@@ -278,18 +268,21 @@ static void hand_over_and_back(struct victim *v)
 }
 
 /* The first named open of a process looks through /dev/shm; that is a scene of its own. */
-static void look_through(struct victim *v)
+void look_through(struct victim *v)
 {
+	static const struct scene pair = { .kind = 0 };
+	struct stage nobody = *v->stage;
 	struct kipc_chan *c;
 
-	char uri[64];
+	nobody.scene = &pair;
 
-	snprintf(uri, sizeof(uri), "%s://nobody-%d", v->stage->scheme, (int)getpid());
+	snprintf(nobody.name, sizeof(nobody.name), "nobody-%d", (int)getpid());
+	stage_uri(&nobody, nobody.uri, sizeof(nobody.uri));
 	if (v->stage->flavour->named)
-		must_eq(kipc_chan_open(&c, uri, KIPC_PAIR, NULL), -ENOENT);
+		must_eq(kipc_chan_open(&c, nobody.uri, KIPC_PAIR, NULL), -ENOENT);
 }
 
-static void begin(struct victim *v)
+void begin(struct victim *v)
 {
 	join(v);
 	if (v->stage->scene->flags & KIPC_RECV)
@@ -305,17 +298,7 @@ static void create(struct victim *v)
 
 /* ---- the scenes --------------------------------------------------------------------------- */
 
-#define QUEUE(NAME, ...)                                                \
-	{                                                               \
-		.name = "queue: " NAME, .kind = KIPC_QUEUE, __VA_ARGS__ \
-	}
-
-#define TOPIC(NAME, ...)                                                  \
-	{                                                                 \
-		.name = "pubsub: " NAME, .kind = KIPC_PUBSUB, __VA_ARGS__ \
-	}
-
-const struct scene scenes[] = {
+const struct scene pair_scenes[] = {
 	{ .name = "send", .act = send_some, .commits = 3 },
 	{ .name = "send_n", .act = send_batch, .commits = LETTERS },
 	{ .name = "reserve, commit", .act = write_in_place, .commits = LETTERS },
@@ -351,29 +334,9 @@ const struct scene scenes[] = {
 	  .flags = KIPC_RECV,
 	  .fresh = true },
 	{ .name = "create", .prepare = look_through, .act = create, .creates = true },
-	QUEUE("send", .act = send_some, .commits = 3),
-	QUEUE("send_n", .act = send_batch, .commits = LETTERS),
-	QUEUE("reserve, commit", .act = write_in_place, .commits = LETTERS),
-	QUEUE("reserve, discard, send", .act = think_better, .commits = 1),
-	QUEUE("recv", .act = receive_some, .full = true, .away = true, .commits = 3),
-	QUEUE("recv_n", .act = receive_batch, .full = true, .away = true, .commits = LETTERS),
-	QUEUE("peek, release", .act = read_in_place, .full = true, .away = true,
-	      .commits = LETTERS),
-	QUEUE("close", .act = close_end),
-	QUEUE("begin", .prepare = look_through, .act = begin, .fresh = true, .commits = 1),
-	TOPIC("send", .flags = KIPC_SEND, .act = send_some, .commits = 3),
-	TOPIC("send_n", .flags = KIPC_SEND, .act = send_batch, .commits = LETTERS),
-	TOPIC("reserve, commit", .flags = KIPC_SEND, .act = write_in_place, .commits = LETTERS),
-	TOPIC("close", .flags = KIPC_SEND, .act = close_end),
-	TOPIC("recv", .act = receive_some, .flags = KIPC_RECV),
-	TOPIC("peek, release", .act = read_in_place, .flags = KIPC_RECV),
-	TOPIC("unsubscribe", .act = close_end, .flags = KIPC_RECV),
-	TOPIC("begin", .flags = KIPC_SEND, .prepare = look_through, .act = begin, .fresh = true,
-	      .commits = 1),
 	{ .name = "look through, create", .act = create, .creates = true },
+	{ .name = NULL },
 };
-
-const unsigned nr_scenes = sizeof(scenes) / sizeof(scenes[0]);
 
 void victim_main(struct stage *s)
 {
