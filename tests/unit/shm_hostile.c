@@ -81,7 +81,10 @@ static bool is_dull(size_t i)
 		       offsetof(struct kipc_ring_geom, reserved);
 	return at % sizeof(struct kipc_ring_bell) >= 8 &&
 	       at != offsetof(struct kipc_ring_ctrl, hints.space_at) &&
-	       at != offsetof(struct kipc_ring_ctrl, hints.fence);
+	       at != offsetof(struct kipc_ring_ctrl, hints.fence) &&
+	       at != offsetof(struct kipc_ring_ctrl, growth.len) &&
+	       at != offsetof(struct kipc_ring_ctrl, growth.done) &&
+	       at != offsetof(struct kipc_ring_ctrl, growth.follows);
 }
 
 #define LIES 18
