@@ -2,7 +2,10 @@
 /*
  * call.c - how calls are brought in, dispatched and answered
  */
+#include <linux/ktime.h>
 #include <linux/mm.h>
+#include <linux/overflow.h>
+#include <linux/time_namespace.h>
 #include <linux/uaccess.h>
 
 #include "call.h"
@@ -40,4 +43,18 @@ long kipc_call_dispatch(const struct kipc_call_row *rows, size_t nr_rows, struct
 		return -ENOTTY;
 	rc = rows[i].bytes ? kipc_call_fetch(&call, &rows[i]) : 0;
 	return rc ?: rows[i].handle(&call);
+}
+
+/* The caller's CLOCK_MONOTONIC may be shifted by its time namespace; the kernel's is not. */
+s64 kipc_call_host_time(s64 deadline)
+{
+	struct timespec64 shift = { 0 };
+	s64 host;
+
+	if (deadline == KIPC_FOREVER)
+		return deadline;
+	timens_add_monotonic(&shift);
+	if (check_sub_overflow(deadline, timespec64_to_ns(&shift), &host))
+		return KTIME_MAX;
+	return max_t(s64, host, 0);
 }

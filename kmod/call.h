@@ -24,6 +24,12 @@ union kipc_call_arg {
 	struct kipc_ioc_shutdown shutdown;
 	struct kipc_ioc_peer peer;
 	struct kipc_ioc_stat stat;
+	struct kipc_ioc_arm arm;
+	struct kipc_ioc_sleep sleep;
+	struct kipc_ioc_ring ring;
+	struct kipc_ioc_bind bind;
+	struct kipc_ioc_cut cut;
+	struct kipc_ioc_undo undo;
 };
 
 /* A call under way. */
@@ -46,6 +52,13 @@ struct kipc_call_row {
 
 /* Sends the struct back to the caller. */
 long kipc_call_reply(struct kipc_call *call);
+
+/* A deadline that a caller may give, and what the kernel calls that time. */
+static inline bool kipc_call_deadline_ok(s64 deadline)
+{
+	return deadline >= 0 || deadline == KIPC_FOREVER;
+}
+s64 kipc_call_host_time(s64 deadline);
 
 /* Finds the row and runs it: -ENOTTY when there is none. */
 long kipc_call_dispatch(const struct kipc_call_row *rows, size_t nr_rows, struct file *file,

@@ -199,6 +199,7 @@ struct kipc_chan *kipc_chan_create(const struct kipc_ioc_create *arg)
 		return ERR_PTR(-ENOMEM);
 	kref_init(&chan->refs);
 	chan->name.refs = &chan->refs;
+	chan->name.kind = KIPC_KIND_PAIR;
 	spin_lock_init(&chan->lock);
 	chan->kind = arg->kind;
 	chan->bytes = (1 + KIPC_CHAN_ENDS) * PAGE_SIZE + arg->ring_bytes[0] + arg->ring_bytes[1];
@@ -240,8 +241,7 @@ static int kipc_chan_judge(const struct kipc_name *name, const struct kipc_ioc_a
 {
 	const struct kipc_chan *chan = container_of(name, struct kipc_chan, name);
 
-	if (arg->kind != chan->kind || arg->role || arg->slots || arg->stride || arg->classes ||
-	    arg->held_plus_1)
+	if (arg->role || arg->slots || arg->stride || arg->classes || arg->held_plus_1)
 		return -EINVAL;
 	return kipc_chan_suits(chan, arg) ? 0 : -EEXIST;
 }

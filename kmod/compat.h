@@ -30,6 +30,9 @@
 #define KIPC_COMPAT_WAKE_HERE 0
 #endif
 
+/* WF_SYNC, whose name is the scheduler's own. */
+#define KIPC_COMPAT_WAKE_SYNC 0x10
+
 /* vm_flags_mod() came in 6.3, and vm_flags became read-only with it. */
 static inline void kipc_compat_vm_flags(struct vm_area_struct *vma, unsigned long set,
                                         unsigned long clear)

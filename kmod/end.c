@@ -4,12 +4,9 @@
  */
 #include <linux/compat.h>
 #include <linux/fs.h>
-#include <linux/ktime.h>
 #include <linux/module.h>
-#include <linux/overflow.h>
 #include <linux/pid_namespace.h>
 #include <linux/seq_file.h>
-#include <linux/time_namespace.h>
 #include <linux/uidgid.h>
 
 #include "call.h"
@@ -43,7 +40,7 @@ static struct kipc_bell *kipc_end_wait_bell(const struct kipc_end *end,
 {
 	unsigned int in = 1 - end->index, out = end->index;
 
-	if (arg->flags || (arg->deadline < 0 && arg->deadline != KIPC_FOREVER))
+	if (arg->flags || !kipc_call_deadline_ok(arg->deadline))
 		return NULL;
 	if (arg->side == KIPC_SIDE_DATA && arg->ring == in)
 		return end->data;
@@ -68,20 +65,6 @@ static struct kipc_bell *kipc_end_wake_bell(const struct kipc_end *end,
 	return NULL;
 }
 
-/* The caller's CLOCK_MONOTONIC may be shifted by its time namespace; the kernel's is not. */
-static s64 kipc_end_host_time(s64 deadline)
-{
-	struct timespec64 shift = { 0 };
-	s64 host;
-
-	if (deadline == KIPC_FOREVER)
-		return deadline;
-	timens_add_monotonic(&shift);
-	if (check_sub_overflow(deadline, timespec64_to_ns(&shift), &host))
-		return KTIME_MAX;
-	return max_t(s64, host, 0);
-}
-
 static long kipc_end_wait(struct kipc_call *call)
 {
 	const struct kipc_ioc_wait *arg = &call->arg.wait;
@@ -92,7 +75,7 @@ static long kipc_end_wait(struct kipc_call *call)
 	if (!bell)
 		return -EINVAL;
 	rc = kipc_chan_check_owner(end);
-	return rc ?: kipc_wake_wait(bell, arg->position, kipc_end_host_time(arg->deadline));
+	return rc ?: kipc_wake_wait(bell, arg->position, kipc_call_host_time(arg->deadline));
 }
 
 static long kipc_end_wake(struct kipc_call *call)
@@ -123,7 +106,7 @@ static long kipc_end_xchg(struct kipc_call *call)
 	rc = kipc_chan_check_owner(end);
 	return rc
 	               ?: kipc_wake_exchange(ring, arg->wake.hint, bell, arg->wait.position,
-	                                     kipc_end_host_time(arg->wait.deadline));
+	                                     kipc_call_host_time(arg->wait.deadline));
 }
 
 /* A free end has no owner, so whoever holds its file may shut it. */
@@ -179,17 +162,8 @@ static long kipc_end_peer(struct kipc_call *call)
 
 static long kipc_end_stat(struct kipc_call *call)
 {
-	struct kipc_wake_counts *counts = &kipc_end_of(call)->party.counts;
-	struct kipc_ioc_stat *arg = &call->arg.stat;
-
-	if (arg->reserved)
-		return -EINVAL;
-	arg->waits = atomic64_read(&counts->waits);
-	arg->waits_met = atomic64_read(&counts->waits_met);
-	arg->wakes = atomic64_read(&counts->wakes);
-	arg->wakes_idle = atomic64_read(&counts->wakes_idle);
-	arg->polls = atomic64_read(&counts->polls);
-	return kipc_call_reply(call);
+	return kipc_wake_report(&kipc_end_of(call)->party.counts, &call->arg.stat)
+	               ?: kipc_call_reply(call);
 }
 
 static const struct kipc_call_row kipc_end_rows[] = {
@@ -283,11 +257,7 @@ static void kipc_end_show(struct seq_file *seq, struct file *file)
 	seq_printf(seq, "kipc-state:\t%u\n", READ_ONCE(end->state));
 	seq_printf(seq, "kipc-generation:\t%u\n", READ_ONCE(end->generation));
 	seq_printf(seq, "kipc-name:\t%s\n", end->chan->name.text);
-	seq_printf(seq, "kipc-waits:\t%lld\n", atomic64_read(&end->party.counts.waits));
-	seq_printf(seq, "kipc-waits-met:\t%lld\n", atomic64_read(&end->party.counts.waits_met));
-	seq_printf(seq, "kipc-wakes:\t%lld\n", atomic64_read(&end->party.counts.wakes));
-	seq_printf(seq, "kipc-wakes-idle:\t%lld\n", atomic64_read(&end->party.counts.wakes_idle));
-	seq_printf(seq, "kipc-polls:\t%lld\n", atomic64_read(&end->party.counts.polls));
+	kipc_wake_show(seq, &end->party.counts);
 }
 
 const struct file_operations kipc_end_fops = {

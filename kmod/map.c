@@ -19,7 +19,7 @@
 /* Everything is mapped from the start. Faults come only after madvise(MADV_DONTNEED), which must
  * not turn a live area into SIGBUS.
  */
-static vm_fault_t kipc_map_fault(struct vm_fault *vmf)
+vm_fault_t kipc_map_fault(struct vm_fault *vmf)
 {
 	const struct kipc_area *area = vmf->vma->vm_private_data;
 	unsigned long index = vmf->pgoff - (area->offset >> PAGE_SHIFT);
@@ -32,12 +32,12 @@ static vm_fault_t kipc_map_fault(struct vm_fault *vmf)
 }
 
 /* Partial unmapping, partial mprotect and the like all split first. */
-static int kipc_map_may_split(struct vm_area_struct *vma, unsigned long address)
+int kipc_map_may_split(struct vm_area_struct *vma, unsigned long address)
 {
 	return -EINVAL;
 }
 
-static int kipc_map_mremap(struct vm_area_struct *vma)
+int kipc_map_mremap(struct vm_area_struct *vma)
 {
 	return -EINVAL;
 }
@@ -55,7 +55,7 @@ static void kipc_map_close(struct vm_area_struct *vma)
 	kipc_chan_unmap(vma->vm_file->private_data, vma->vm_mm);
 }
 
-static const struct vm_operations_struct kipc_map_ops = {
+const struct vm_operations_struct kipc_map_ops = {
 	.may_split = kipc_map_may_split,
 	.mremap = kipc_map_mremap,
 	.fault = kipc_map_fault,
@@ -83,16 +83,21 @@ static struct kipc_area *kipc_map_find(struct kipc_chan *chan, const struct vm_a
 	return NULL;
 }
 
+int kipc_map_check_flags(const struct vm_area_struct *vma)
+{
+	/* VM_SHARED says that a shared mapping may be written, VM_MAYSHARE that it is one. */
+	if (!(vma->vm_flags & VM_MAYSHARE))
+		return -EINVAL;
+	return vma->vm_flags & VM_EXEC ? -EACCES : 0;
+}
+
 static int kipc_map_check(const struct kipc_end *end, const struct kipc_area *area,
                           const struct vm_area_struct *vma)
 {
-	/* VM_SHARED says that a shared mapping may be written, VM_MAYSHARE that it is one. */
-	if (!area || !(vma->vm_flags & VM_MAYSHARE))
-		return -EINVAL;
-	if (vma->vm_flags & VM_EXEC)
-		return -EACCES;
-	if (!(vma->vm_flags & VM_WRITE))
-		return 0;
+	int rc = area ? kipc_map_check_flags(vma) : -EINVAL;
+
+	if (rc || !(vma->vm_flags & VM_WRITE))
+		return rc;
 	if (area->writer != (int)end->index)
 		return -EACCES;
 	return kipc_chan_may_write(end);
@@ -100,39 +105,45 @@ static int kipc_map_check(const struct kipc_end *end, const struct kipc_area *ar
 
 static int kipc_map_insert(const struct kipc_area *area, struct vm_area_struct *vma)
 {
+	unsigned long index = vma->vm_pgoff - (area->offset >> PAGE_SHIFT);
 	unsigned long address = vma->vm_start;
-	unsigned int copy;
 	int rc = 0;
 
-	for (copy = 0; copy < area->copies && !rc; copy++) {
-		unsigned long left = area->nr_pages;
+	while (address < vma->vm_end && !rc) {
+		unsigned long first = index % area->nr_pages;
+		unsigned long nr =
+			min(area->nr_pages - first, (vma->vm_end - address) >> PAGE_SHIFT);
+		unsigned long left = nr;
 
-		rc = vm_insert_pages(vma, address, area->pages, &left);
-		address += area->nr_pages * PAGE_SIZE;
+		rc = vm_insert_pages(vma, address, area->pages + first, &left);
+		address += nr << PAGE_SHIFT;
+		index += nr;
 	}
 	return rc;
+}
+
+int kipc_map_area(struct kipc_area *area, struct vm_area_struct *vma)
+{
+	kipc_compat_vm_flags(vma, VM_DONTEXPAND | VM_DONTCOPY | VM_DONTDUMP,
+	                     VM_MAYEXEC | (vma->vm_flags & VM_WRITE ? 0 : VM_MAYWRITE));
+	vma->vm_private_data = area;
+	return kipc_map_insert(area, vma);
 }
 
 int kipc_map_file(struct file *file, struct vm_area_struct *vma)
 {
 	struct kipc_end *end = file->private_data;
 	struct kipc_area *area = kipc_map_find(end->chan, vma);
-	bool writes = vma->vm_flags & VM_WRITE;
+	int rc = kipc_map_check(end, area, vma);
 	bool owns;
-	int rc;
 
-	rc = kipc_map_check(end, area, vma);
-	if (rc)
-		return rc;
-	kipc_compat_vm_flags(vma, VM_DONTEXPAND | VM_DONTCOPY | VM_DONTDUMP,
-	                     VM_MAYEXEC | (writes ? 0 : VM_MAYWRITE));
-	vma->vm_private_data = area;
-	rc = kipc_map_insert(area, vma);
+	if (!rc)
+		rc = kipc_map_area(area, vma);
 	if (rc)
 		return rc;
 
 	/* Last, because a mapping that fails is not closed. */
-	owns = area->owns && writes;
+	owns = area->owns && (vma->vm_flags & VM_WRITE);
 	if (owns)
 		rc = kipc_chan_map(end, vma->vm_mm);
 	if (!rc)

@@ -3,7 +3,8 @@
  * name.c - the registry of names, one for each network namespace
  *
  * A name leads strangers to each other, so it has an owner, a group and a mode as a FIFO has. It
- * holds no reference on its channel and vanishes with the first end that dies.
+ * holds no reference on its channel and vanishes with the first end of a pair that dies, or with
+ * the last one of a channel with many.
  */
 #include <linux/ctype.h>
 #include <linux/cred.h>
@@ -118,7 +119,7 @@ static int kipc_name_check_join(const struct kipc_name *name, const struct kipc_
 	if ((arg->flags & KIPC_ATTACH_EXPECT) &&
 	    !uid_eq(name->uid, make_kuid(current_user_ns(), arg->expect_uid)))
 		return -EPERM;
-	rc = judge(name, arg);
+	rc = name->kind == arg->kind ? judge(name, arg) : -EINVAL;
 	if (rc)
 		return rc;
 	if (name->claimed)
@@ -137,7 +138,7 @@ struct kipc_name *kipc_name_claim(const struct kipc_ioc_attach *arg, kipc_name_j
 	if (name && name->ready)
 		rc = kipc_name_check_join(name, arg, judge);
 	if (!rc)
-		name->claimed = true;
+		name->claimed = name->kind == KIPC_KIND_PAIR;
 	spin_unlock(&kipc_name_lock);
 	return rc ? ERR_PTR(rc) : name;
 }

@@ -25,6 +25,7 @@ struct kipc_name {
 	kuid_t uid;
 	kgid_t gid;
 	umode_t mode;
+	u32 kind;          /* KIPC_KIND_*: what it names; a pair is joined once */
 	struct kref *refs; /* of what it names, which goes with it */
 	bool ready;        /* until then the name is taken, but nobody can attach */
 	bool claimed;      /* the second end has been given away */
@@ -40,9 +41,9 @@ void kipc_name_publish(struct kipc_name *name);
 void kipc_name_drop(struct kipc_name *name);
 
 /* Finds the name of something that the caller may join and that the judge finds suitable, claims its
- * second end and takes a reference on it: -ENOENT, -EACCES, -EPERM, -EBUSY, or what the judge says,
- * who is called under kipc_name_lock. What was claimed is given back by kipc_name_unclaim() for as
- * long as the caller has not made a file of it.
+ * second end if it is a pair, and takes a reference on it: -ENOENT, -EACCES, -EPERM, -EBUSY, -EINVAL
+ * when it is of another kind, or what the judge says, who is called under kipc_name_lock. What was
+ * claimed is given back by kipc_name_unclaim() for as long as the caller has not made a file of it.
  */
 typedef int (*kipc_name_judge_fn)(const struct kipc_name *name, const struct kipc_ioc_attach *arg);
 struct kipc_name *kipc_name_claim(const struct kipc_ioc_attach *arg, kipc_name_judge_fn judge);

@@ -45,6 +45,14 @@ static bool kipc_wake_has_here(void)
 	return KIPC_COMPAT_WAKE_HERE && READ_ONCE(kipc_same_cpu);
 }
 
+int kipc_wake_flags(u32 hint)
+{
+	if (hint == KIPC_HINT_NONE)
+		return 0;
+	return KIPC_COMPAT_WAKE_SYNC |
+	       (hint == KIPC_HINT_SAME_CPU && kipc_wake_has_here() ? KIPC_COMPAT_WAKE_HERE : 0);
+}
+
 u64 kipc_wake_features(void)
 {
 	u64 features = IS_ENABLED(CONFIG_X86) ? KIPC_FEAT_FENCE : 0;
@@ -244,8 +252,7 @@ static void kipc_wake_lie_down(struct kipc_waiter *waiter, struct kipc_bell *bel
 	kipc_wake_enqueue(waiter);
 }
 
-/* Sleeps at most until the deadline; says whether that has passed. */
-static bool kipc_wake_schedule(s64 deadline)
+bool kipc_wake_schedule(s64 deadline)
 {
 	ktime_t expires = ns_to_ktime(deadline);
 

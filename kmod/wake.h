@@ -15,6 +15,9 @@
 struct file;
 struct mm_struct;
 
+struct seq_file;
+
+/* What an end has done; the numbers that STAT and fdinfo tell. */
 struct kipc_wake_counts {
 	atomic64_t waits;
 	atomic64_t waits_met;
@@ -22,6 +25,9 @@ struct kipc_wake_counts {
 	atomic64_t wakes_idle;
 	atomic64_t polls;
 };
+
+int kipc_wake_report(const struct kipc_wake_counts *counts, struct kipc_ioc_stat *stat);
+void kipc_wake_show(struct seq_file *seq, const struct kipc_wake_counts *counts);
 
 /* An end as bells know it: one that sleeps at some and moves what is watched at others. */
 struct kipc_party {
@@ -78,6 +84,12 @@ bool kipc_wake_due(const struct kipc_bell *bell, u64 position);
 
 /* One bell's part of a poll: arms it when the poller asks for it. The caller looks afterwards. */
 void kipc_wake_poll(struct kipc_bell *bell, struct file *file, poll_table *table);
+
+/* Sleeps at most until the deadline; says whether that has passed. The caller has set its state. */
+bool kipc_wake_schedule(s64 deadline);
+
+/* What default_wake_function() takes for a hint. */
+int kipc_wake_flags(u32 hint);
 
 /* Does the kernel do what KIPC_HINT_SAME_CPU and KIPC_FENCE_PEER ask for? */
 u64 kipc_wake_features(void);
