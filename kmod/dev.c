@@ -13,8 +13,11 @@
 #include "call.h"
 #include "chan.h"
 #include "end.h"
+#include "hub.h"
 #include "main.h"
 #include "quota.h"
+#include "seat.h"
+#include "seatfile.h"
 
 /* ---- endpoint files to be --------------------------------------------------------------- */
 
@@ -24,12 +27,12 @@ struct kipc_dev_slot {
 	struct file *file;
 };
 
-static int kipc_dev_slot_open(struct kipc_dev_slot *slot)
+static int kipc_dev_slot_open(struct kipc_dev_slot *slot, const struct file_operations *fops)
 {
 	slot->fd = get_unused_fd_flags(O_CLOEXEC);
 	if (slot->fd < 0)
 		return slot->fd;
-	slot->file = anon_inode_getfile("[kipc]", &kipc_end_fops, NULL, O_RDWR | O_CLOEXEC);
+	slot->file = anon_inode_getfile("[kipc]", fops, NULL, O_RDWR | O_CLOEXEC);
 	if (!IS_ERR(slot->file))
 		return 0;
 	put_unused_fd(slot->fd);
@@ -43,7 +46,7 @@ static void kipc_dev_slot_drop(struct kipc_dev_slot *slot)
 }
 
 /* The file takes over one reference on the channel. Nothing can fail from here on. */
-static void kipc_dev_slot_install(struct kipc_dev_slot *slot, struct kipc_end *end)
+static void kipc_dev_slot_install(struct kipc_dev_slot *slot, void *end)
 {
 	slot->file->private_data = end;
 	fd_install(slot->fd, slot->file);
@@ -59,7 +62,7 @@ static long kipc_dev_info(struct kipc_call *call)
 	arg->features = kipc_wake_features();
 	arg->page_bytes = PAGE_SIZE;
 	arg->nr_nodes = nr_node_ids;
-	arg->kinds = 1U << KIPC_KIND_PAIR;
+	arg->kinds = 1U << KIPC_KIND_PAIR | 1U << KIPC_KIND_PUBSUB | 1U << KIPC_KIND_QUEUE;
 	arg->reserved = 0;
 	kipc_quota_report(arg);
 	return kipc_call_reply(call);
@@ -74,7 +77,7 @@ static long kipc_dev_create_pair(struct kipc_call *call, struct kipc_chan *chan)
 	long rc = 0;
 
 	while (nr < KIPC_CHAN_ENDS && !rc) {
-		rc = kipc_dev_slot_open(&slots[nr]);
+		rc = kipc_dev_slot_open(&slots[nr], &kipc_end_fops);
 		if (!rc)
 			nr++;
 	}
@@ -103,7 +106,7 @@ static long kipc_dev_create_named(struct kipc_call *call, struct kipc_chan *chan
 	rc = kipc_name_reserve(&chan->name, arg);
 	if (rc)
 		return rc;
-	rc = kipc_dev_slot_open(&slot);
+	rc = kipc_dev_slot_open(&slot, &kipc_end_fops);
 	if (rc)
 		goto err_name;
 	arg->fd[0] = slot.fd;
@@ -124,7 +127,7 @@ err_name:
 	return rc;
 }
 
-static long kipc_dev_create(struct kipc_call *call)
+static long kipc_dev_create_chan(struct kipc_call *call)
 {
 	struct kipc_chan *chan = kipc_chan_create(&call->arg.create);
 	long rc;
@@ -140,17 +143,14 @@ static long kipc_dev_create(struct kipc_call *call)
 	return rc;
 }
 
-static long kipc_dev_attach(struct kipc_call *call)
+static long kipc_dev_attach_chan(struct kipc_call *call)
 {
 	struct kipc_ioc_attach *arg = &call->arg.attach;
 	struct kipc_dev_slot slot;
 	struct kipc_chan *chan;
 	long rc;
 
-	if ((arg->flags & ~KIPC_ATTACH_EXPECT) || arg->reserved || !arg->name[0] ||
-	    kipc_name_check(arg->name))
-		return -EINVAL;
-	rc = kipc_dev_slot_open(&slot);
+	rc = kipc_dev_slot_open(&slot, &kipc_end_fops);
 	if (rc)
 		return rc;
 	chan = kipc_chan_claim(arg);
@@ -174,6 +174,96 @@ err_claim:
 err_slot:
 	kipc_dev_slot_drop(&slot);
 	return rc;
+}
+
+/* ---- many ends -------------------------------------------------------------------------- */
+
+/* Gives the seat to the caller as a file, whose descriptor goes to *fd: only then is it known. */
+static long kipc_dev_seat(struct kipc_call *call, struct kipc_seat *seat, __s32 *fd)
+{
+	struct kipc_dev_slot slot;
+	long rc = kipc_dev_slot_open(&slot, &kipc_seat_fops);
+
+	if (rc)
+		return rc;
+	*fd = slot.fd;
+	rc = kipc_call_reply(call);
+	if (rc) {
+		kipc_dev_slot_drop(&slot);
+		return rc;
+	}
+	/* In this order: once it is installed the caller's threads may close it. */
+	kipc_name_publish(&seat->hub->name);
+	kipc_dev_slot_install(&slot, seat);
+	return 0;
+}
+
+static long kipc_dev_create_hub(struct kipc_call *call)
+{
+	struct kipc_ioc_create *arg = &call->arg.create;
+	struct kipc_hub *hub = kipc_hub_create(arg);
+	struct kipc_seat *seat;
+	long rc;
+
+	if (IS_ERR(hub))
+		return PTR_ERR(hub);
+	seat = kipc_seat_take(hub, arg->role);
+	if (IS_ERR(seat)) {
+		kipc_hub_put(hub);
+		return PTR_ERR(seat);
+	}
+	arg->end = seat->index;
+	arg->fd[1] = -1;
+	rc = kipc_name_reserve(&hub->name, arg);
+	if (!rc)
+		rc = kipc_dev_seat(call, seat, &arg->fd[0]);
+	if (rc)
+		kipc_seat_drop(seat);
+	return rc;
+}
+
+static long kipc_dev_attach_hub(struct kipc_call *call)
+{
+	struct kipc_ioc_attach *arg = &call->arg.attach;
+	struct kipc_hub *hub = kipc_hub_find(arg);
+	struct kipc_seat *seat;
+	long rc;
+
+	if (IS_ERR(hub))
+		return PTR_ERR(hub);
+	seat = kipc_seat_take(hub, arg->role);
+	if (IS_ERR(seat)) {
+		kipc_hub_put(hub);
+		return PTR_ERR(seat);
+	}
+	arg->end = seat->index;
+	rc = kipc_dev_seat(call, seat, &arg->fd);
+	if (rc)
+		kipc_seat_drop(seat);
+	return rc;
+}
+
+/* ---- by kind ---------------------------------------------------------------------------- */
+
+static bool kipc_dev_is_hub(u32 kind)
+{
+	return kind == KIPC_KIND_PUBSUB || kind == KIPC_KIND_QUEUE;
+}
+
+static long kipc_dev_create(struct kipc_call *call)
+{
+	return kipc_dev_is_hub(call->arg.create.kind) ? kipc_dev_create_hub(call)
+	                                              : kipc_dev_create_chan(call);
+}
+
+static long kipc_dev_attach(struct kipc_call *call)
+{
+	const struct kipc_ioc_attach *arg = &call->arg.attach;
+
+	if ((arg->flags & ~KIPC_ATTACH_EXPECT) || arg->reserved || !arg->name[0] ||
+	    kipc_name_check(arg->name))
+		return -EINVAL;
+	return kipc_dev_is_hub(arg->kind) ? kipc_dev_attach_hub(call) : kipc_dev_attach_chan(call);
 }
 
 static const struct kipc_call_row kipc_dev_rows[] = {

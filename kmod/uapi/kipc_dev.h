@@ -355,8 +355,8 @@ struct kipc_ioc_sleep {
 	__s64 deadline; /* as for WAIT */
 };
 
-/* An event on that side. Pollers are told all. Of the sleepers, the one that sleeps longest or all; may
- * return before they run.
+/* An event on that side. All pollers are told, and of the sleepers the one that sleeps longest, or all;
+ * in a pubsub always all.
  */
 struct kipc_ioc_ring {
 	__u32 size;

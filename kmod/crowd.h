@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * crowd.h - bells at which many ends sleep: they count events
+ */
+#ifndef KIPC_CROWD_H
+#define KIPC_CROWD_H
+
+#include <linux/list.h>
+#include <linux/poll.h>
+#include <linux/spinlock.h>
+#include <linux/types.h>
+#include <linux/wait.h>
+
+#include "main.h"
+
+struct file;
+
+/* Where all ends sleep that wait on one side. Protected by lock, but for pollers, which has its own. */
+struct kipc_crowd {
+	spinlock_t lock;
+	struct kipc_ring_bell *shared; /* armed: what all ends see */
+	u64 events;                    /* its lower bits are in armed */
+	struct list_head sleepers;     /* struct kipc_crowd_sleeper, the longest asleep first */
+	bool early;                    /* somebody has armed and is about to sleep */
+	bool polled;                   /* somebody has armed who polls */
+	wait_queue_head_t pollers;
+	__poll_t key; /* what a poller of this side asks for */
+};
+
+/* What an end says when it lies down. */
+struct kipc_crowd_bed {
+	const void *who; /* for kipc_crowd_shake() */
+	u32 seen;        /* armed before the last look */
+	const u64 *word; /* hostile; NULL: none */
+	u64 value;
+	s64 deadline;
+};
+
+/* When a poller armed. Protected by the lock of its crowd. */
+struct kipc_crowd_mark {
+	bool set;
+	u64 events;
+};
+
+void kipc_crowd_init(struct kipc_crowd *crowd, struct kipc_ring_bell *shared, __poll_t key);
+
+/* (H) and (I) for who looks again before it sleeps or is polled: what armed holds until something
+ * happens. mark is NULL or what the poller keeps.
+ */
+u32 kipc_crowd_arm(struct kipc_crowd *crowd, struct kipc_crowd_mark *mark);
+
+/* Sleeps until something happens (0), the deadline (-ETIMEDOUT) or a signal (-ERESTARTSYS). Says in *slept
+ * whether it did.
+ */
+int kipc_crowd_sleep(struct kipc_crowd *crowd, const struct kipc_crowd_bed *bed, bool *slept);
+
+/* An event: wakes all pollers, and all sleepers or the first. Says whether anybody was there. */
+bool kipc_crowd_ring(struct kipc_crowd *crowd, bool all, u32 hint);
+
+/* Ends the sleep of one end's threads, who look around. */
+void kipc_crowd_shake(struct kipc_crowd *crowd, const void *who);
+
+/* One crowd's part of a poll: is it ready? */
+bool kipc_crowd_poll(struct kipc_crowd *crowd, const struct kipc_crowd_mark *mark,
+                     struct file *file, poll_table *table);
+
+#endif /* KIPC_CROWD_H */
