@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Channels with many ends: how long a name lasts, and for whom.
+ */
+#include <criterion/criterion.h>
+#include <string.h>
+#include <unistd.h>
+#include "many.h"
+
+TestSuite(many_name, .init = harness_begin);
+
+#define QUEUE KIPC_KIND_QUEUE
+
+struct newcomer {
+	const char *name;
+	int not_mine; /* a descriptor of the test's */
+};
+
+static void live(struct peer *me, void *arg)
+{
+	const struct newcomer *n = arg;
+	struct many m;
+
+	close(n->not_mine);
+	many_join(&m, n->name, QUEUE, 0);
+	peer_tell(me, (uint8_t)m.end);
+	peer_expect(me, 'x');
+}
+
+Test(many_name, lasts_until_the_last_end_is_gone)
+{
+	const char *name = harness_name();
+	struct peer p[2];
+	int fresh = (int)must_ok(many_create(name, QUEUE, 0)), again;
+	struct newcomer n = { name, fresh };
+
+	peer_start(&p[0], live, &n);
+	peer_expect(&p[0], 1);
+	must_sys(close(fresh));
+	peer_start(&p[1], live, &n);
+	peer_expect(&p[1], 0);
+	peer_kill(&p[0]);
+	must_eq(many_create(name, QUEUE, 0), -EEXIST);
+	peer_kill(&p[1]);
+	must_eq(many_attach(name, QUEUE, 0), -ENOENT);
+	again = (int)must_ok(many_create(name, QUEUE, 0));
+	must_sys(close(again));
+	must_eq(many_attach(name, QUEUE, 0), -ENOENT);
+}
+
+Test(many_name, a_dead_end_that_is_still_open_keeps_no_name)
+{
+	const char *name = harness_name();
+	struct many m, next;
+
+	many_new(&m, name, QUEUE, 0);
+	must_sys(munmap(m.own, PAGE));
+	must_eq(many_attach(name, QUEUE, 0), -ENOENT);
+	many_new(&next, name, QUEUE, 0);
+	must_eq(next.status->ident.id[0] == m.status->ident.id[0], false);
+	m.data[Q_BYTES - 1] = 1; /* memory outlives the channel */
+	must_eq(next.data[Q_BYTES - 1], 0);
+	many_leave(&next);
+}
+
+struct stranger {
+	const char *name;
+	int want;
+	unsigned uid, gid;
+};
+
+static void come_as_stranger(struct peer *me, void *arg)
+{
+	const struct stranger *s = arg;
+	struct kipc_ioc_attach a = many_attach_arg(s->name, QUEUE, 0);
+	int control = uapi_control(); /* the device is root's; what counts is the name */
+
+	(void)me;
+	become_user(s->uid, s->gid);
+	must_eq(uapi_call(control, KIPC_IOC_ATTACH, &a), s->want);
+	if (s->want == 0)
+		must_eq(a.end, 1);
+}
+
+Test(many_name, the_mode_decides_who_may_join)
+{
+	static const struct {
+		unsigned mode, uid, gid;
+		int want;
+	} cases[] = {
+		{ 0600, 1234, 4321, -EACCES }, { 0606, 1234, 4321, 0 },
+		{ 0660, 1234, 4321, -EACCES }, { 0660, 1234, 0, 0 },
+		{ 0604, 1234, 4321, -EACCES },
+	};
+
+	if (geteuid() != 0)
+		harness_skip("root", "only root can become another user");
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const char *name = harness_name();
+		struct kipc_ioc_create c = many_arg(name, QUEUE, 0);
+		struct stranger s = { name, cases[i].want, cases[i].uid, cases[i].gid };
+		struct peer p;
+		int control = uapi_control();
+
+		c.mode = cases[i].mode;
+		must_eq(uapi_call(control, KIPC_IOC_CREATE, &c), 0);
+		peer_start(&p, come_as_stranger, &s);
+		peer_end(&p);
+		must_sys(close(c.fd[0]));
+		must_sys(close(control));
+	}
+}
