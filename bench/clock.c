@@ -5,8 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#define COST_READINGS 100000
+
 bool clock_has_counter;
 double clock_ns_per_tick = 1;
+uint64_t clock_cost;
 
 #if defined(__x86_64__)
 static const bool has_counter = true;
@@ -29,11 +32,22 @@ static bool counter_is_constant(void)
 	return found;
 }
 
+/* The mean of many: one reading may be too coarse to show it. */
+static uint64_t cost(void)
+{
+	uint64_t start = clock_ticks(), now = start;
+
+	for (int i = 0; i < COST_READINGS; i++)
+		now = clock_ticks();
+	return (now - start) / COST_READINGS;
+}
+
 void clock_calibrate(void)
 {
 	uint64_t ns, ticks;
 
 	clock_has_counter = has_counter && counter_is_constant();
+	clock_cost = cost();
 	if (!clock_has_counter)
 		return;
 	ns = clock_ns(CLOCK_MONOTONIC);

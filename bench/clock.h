@@ -14,6 +14,7 @@
 
 extern bool clock_has_counter;
 extern double clock_ns_per_tick;
+extern uint64_t clock_cost; /* ticks that pass between two readings with nothing in between */
 
 /* Once, before the first use of the others. Takes 30 ms. */
 void clock_calibrate(void);
