@@ -124,7 +124,7 @@ void kipc__shm_bell_close(struct kipc__shm_chan *s)
 
 	for (side = 0; side < 2; side++)
 		kipc__fd_close(s->epoll[side]);
-	kipc__fd_close(s->watch);
+	kipc__shm_watch_close(s);
 	kipc__fd_close(s->bell);
 	kipc__fd_close(s->peer_bell);
 	kipc__fd_close(s->way);

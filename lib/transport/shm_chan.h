@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include "../os/lock.h"
 #include "../os/map.h"
+#include "../os/process.h"
 #include "../os/region.h"
 #include "../os/sys.h"
 #include "ring_chan.h"
@@ -40,9 +41,10 @@ struct kipc__shm_chan {
 	pthread_mutex_t mutex;
 	int epoll[2];
 	bool latched[2];  /* kept readable without a letter */
-	int watch;        /* the peer's pidfd, readable when it is dead; -1: none yet */
+	int watch;        /* a descriptor, readable when the peer is dead; -1: none yet */
 	bool watch_ticks; /* its pid cannot be seen from here: a timer that asks for a look */
-	uint32_t watched; /* the generation of the end that the watch is for */
+	struct kipc__process *process; /* whose descriptor that is; NULL: my own */
+	uint32_t watched;              /* the generation of the end that the watch is for */
 };
 
 /* shm_bell.c: the doorbell of pollers; ends of named pairs that are on their way. */
@@ -100,5 +102,6 @@ void kipc__shm_look(struct kipc__ring_chan *c);
 /* shm_poll.c: what a poller sees. */
 int kipc__shm_fd(struct kipc__ring_chan *c, unsigned side);
 void kipc__shm_idle(struct kipc__ring_chan *c, unsigned side);
+void kipc__shm_watch_close(struct kipc__shm_chan *s);
 
 #endif /* KIPC_TRANSPORT_SHM_CHAN_H */

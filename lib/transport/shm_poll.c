@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 #include <sys/epoll.h>
-#include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 #include "ring_wait.h"
@@ -10,7 +9,8 @@
  * What a poller sees. One epoll descriptor per side holds
  *
  *   the doorbell  one for both sides (shm_bell.c)
- *   the watch     the peer's pidfd: a death is told without anybody looking
+ *   the watch     the peer's pidfd, shared by all channels of this process that lead to it: a death is
+ *                 told without anybody looking
  *
  * A side is either armed, or readable. A call that finds nothing drains, arms and looks once more.
  */
@@ -27,17 +27,18 @@ static void epoll_add(int epoll, int fd)
 		(void)epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &e);
 }
 
-static int pidfd_of(struct kipc__shm_chan *s, unsigned peer, pid_t pid)
+/* A pid can be reused, but not while its first owner still holds the lock. */
+static int process_of(struct kipc__shm_chan *s, unsigned peer, pid_t pid)
 {
-	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	struct kipc__process *p = kipc__process_watch(pid);
 	pid_t again;
 
-	/* A pid can be reused, but not while its first owner still holds the lock. */
-	if (fd >= 0 && (kipc__lockfile_held(s->file, peer, &again) != 1 || again != pid)) {
-		kipc__fd_close(fd);
-		return -1;
+	if (p && (kipc__lockfile_held(s->file, peer, &again) != 1 || again != pid)) {
+		kipc__process_leave(p);
+		p = NULL;
 	}
-	return fd;
+	s->process = p;
+	return p ? kipc__process_fd(p) : -1;
 }
 
 static int ticker(void)
@@ -50,17 +51,26 @@ static int ticker(void)
 	return fd;
 }
 
+void kipc__shm_watch_close(struct kipc__shm_chan *s)
+{
+	if (s->process)
+		kipc__process_leave(s->process);
+	else
+		kipc__fd_close(s->watch);
+	s->process = NULL;
+	kipc__store_relaxed(&s->watch, -1);
+	s->watch_ticks = false;
+}
+
 static void unwatch(struct kipc__shm_chan *s)
 {
 	unsigned side;
 
-	/* Closing is not enough where a forked child has a copy. */
+	/* Closing is not enough where others use it, or a forked child has a copy. */
 	for (side = 0; side < 2; side++)
 		if (s->epoll[side] >= 0)
 			(void)epoll_ctl(s->epoll[side], EPOLL_CTL_DEL, s->watch, NULL);
-	kipc__fd_close(s->watch);
-	kipc__store_relaxed(&s->watch, -1);
-	s->watch_ticks = false;
+	kipc__shm_watch_close(s);
 }
 
 /* Watch the process that has the peer's end: from the moment that it holds the lock, for it may die
@@ -84,7 +94,7 @@ static void watch(struct kipc__shm_chan *s)
 	if (pid == getpid())
 		return;
 	s->watched = generation;
-	fd = pid > 0 ? pidfd_of(s, peer, pid) : -1;
+	fd = pid > 0 ? process_of(s, peer, pid) : -1;
 	if (pid < 0)
 		fd = kipc__shm_way_watch(s, peer); /* handed over, perhaps */
 	s->watch_ticks = fd < 0 && pid >= 0;
