@@ -28,7 +28,7 @@ static ulong kipc_max_user_bytes = 1UL << 30;
 module_param_named(max_user_bytes, kipc_max_user_bytes, ulong, 0644);
 MODULE_PARM_DESC(max_user_bytes, "memory of one user's channels together, bytes");
 
-static uint kipc_max_user_chans = 4096;
+static uint kipc_max_user_chans = 16384;
 module_param_named(max_user_chans, kipc_max_user_chans, uint, 0644);
 MODULE_PARM_DESC(max_user_chans, "channels of one user");
 
