@@ -11,6 +11,7 @@
  *   KIPC_TEST_SCALE        factor for the rounds of long loops (1)
  *   KIPC_TEST_DEADLINE     seconds that one test or one peer may take (120)
  *   KIPC_TEST_TRANSPORTS   comma-separated schemes: run these only
+ *   KIPC_TEST_NAMES        comma-separated tests, without their suites: run these only
  *   KIPC_REQUIRE           comma-separated schemes and tools: their absence is a failure
  */
 #ifndef HARNESS_H

@@ -47,6 +47,7 @@ $(BUILD)/tests/vm-list: tests/tests.mk
 	@mkdir -p $(@D)
 	$(Q)printf '%s\n' 'uapi $(BUILD)/tests/uapi' \
 		'conformance env KIPC_TEST_SCALE=0.1 KIPC_TEST_TRANSPORTS=kmod $(BUILD)/tests/conformance' \
+		'many env KIPC_TEST_SCALE=1 KIPC_TEST_TRANSPORTS=kmod,shm KIPC_TEST_NAMES=many_idle_channels $(BUILD)/tests/conformance' \
 		'tools env BUILD=$(BUILD) tools/test.sh kmod' \
 		'kill $(BUILD)/tests/kill --points 2 kmod' \
 		'long $(BUILD)/tests/long -s kmod -t 20' \

@@ -1,83 +1,124 @@
 // SPDX-License-Identifier: MIT
-/* Thousands of idle channels in one process behind one epoll: they cost nothing, and the wake of one
- * costs what it costs with ten.
+/* Thousands of idle channels to another process, behind one epoll on either side: they cost nothing, the
+ * wake of one costs what it costs with ten, and the death of the other process is told to all of them.
  */
 #include <sys/epoll.h>
 #include <sys/resource.h>
+#include <time.h>
 #include "form.h"
 
 #define CHANNELS 10000
 #define FEW      10
-#define WAKES    1000
+#define WAKES    500
+#define IDLE_MS  2000
 #define SPARE    100 /* descriptors and mappings for everything else */
 
 struct crowd {
-	const struct form *form;
 	struct duo *duo;
 	unsigned n;
 	int epoll;
+	struct peer peer;
 	uint64_t random;
 	uint64_t sent; /* messages so far, over all channels */
+	unsigned fds;  /* of all of them here: with both ends fresh, or with one polled */
+	unsigned maps;
 };
 
-static void crowd_begin(struct crowd *c, const struct form *f, unsigned most)
-{
-	*c = (struct crowd){ .form = f, .random = 4711 };
-	c->duo = calloc(most, sizeof(*c->duo));
-	c->epoll = must_sys(epoll_create1(EPOLL_CLOEXEC));
-}
-
-static void crowd_grow(struct crowd *c, unsigned n)
-{
-	for (; c->n < n; c->n++) {
-		struct epoll_event e = { .events = EPOLLIN, .data.u32 = c->n };
-		struct duo *d = &c->duo[c->n];
-		int fd;
-
-		duo_both(d, c->form, "size=4K");
-		must_eq(send_one(d->end[0], 10, 0, c->n, 0), 0);
-		recv_one(d->end[1], 10, 0, c->n);
-		fd = must_ok(kipc_chan_fd(d->end[1], KIPC_IN));
-		must_sys(epoll_ctl(c->epoll, EPOLL_CTL_ADD, fd, &e));
-	}
-}
-
-static void crowd_end(struct crowd *c)
-{
-	while (c->n > 0)
-		duo_close(&c->duo[--c->n]);
-	close(c->epoll);
-	free(c->duo);
-}
-
-/* Whose descriptor is readable; one without a message behind it is told so, and sleeps on. -1: nobody
- * within the time.
+/* Whose descriptor is readable; one with nothing behind it is told so, and sleeps on. -1: nobody within
+ * the time.
  */
-static int who(struct crowd *c, int ms)
+static int who(int epoll, struct crowd *c, unsigned end, int ms)
 {
 	struct epoll_event e;
 	char byte;
 
-	while (epoll_wait(c->epoll, &e, 1, ms) == 1) {
-		struct kipc_chan *end = c->duo[e.data.u32].end[1];
+	while (epoll_wait(epoll, &e, 1, ms) == 1) {
+		struct kipc_chan *chan = c->duo[e.data.u32].end[end];
 
-		if (kipc_wait(end, KIPC_IN, 0) == KIPC_IN)
+		if (kipc_wait(chan, KIPC_IN, 0) == KIPC_IN)
 			return (int)e.data.u32;
-		must_eq(kipc_recv(end, &byte, 0, 0), -EAGAIN);
+		must_eq(kipc_recv(chan, &byte, 0, 0), -EAGAIN);
 	}
 	return -1;
 }
 
-/* One message to anybody among the first n; ns until its receiver has it. */
+/* Take all ends of one side into use, with one epoll for their messages. */
+static int gather(struct crowd *c, unsigned end)
+{
+	int epoll = (int)must_sys(epoll_create1(EPOLL_CLOEXEC));
+
+	for (unsigned i = 0; i < c->n; i++) {
+		struct epoll_event e = { .events = EPOLLIN, .data.u32 = i };
+		int fd = (int)must_ok(kipc_chan_fd(c->duo[i].end[end], KIPC_IN));
+
+		must_sys(epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &e));
+	}
+	return epoll;
+}
+
+/* Sends back what comes, to where it came from. */
+static void echo(struct peer *me, void *arg)
+{
+	struct crowd *c = arg;
+	uint64_t word;
+	int epoll;
+
+	for (unsigned i = 0; i < c->n; i++)
+		duo_theirs(&c->duo[i]);
+	epoll = gather(c, 1);
+	peer_tell(me, 'r');
+	for (;;) {
+		struct kipc_chan *chan = c->duo[who(epoll, c, 1, -1)].end[1];
+		ssize_t r;
+
+		while ((r = kipc_recv(chan, &word, sizeof(word), 0)) == sizeof(word))
+			must_eq(kipc_send(chan, &word, sizeof(word), 0), 0);
+		must_eq(r, -EAGAIN);
+	}
+}
+
+static void crowd_begin(struct crowd *c, const struct form *f, unsigned n)
+{
+	unsigned fds = form_fds(), maps = form_maps(), fresh;
+
+	*c = (struct crowd){ .n = n, .random = 4711 };
+	c->duo = calloc(n, sizeof(*c->duo));
+	for (unsigned i = 0; i < n; i++)
+		duo_make(&c->duo[i], f, "size=4K");
+	fresh = form_fds() - fds;
+	peer_start(&c->peer, echo, c);
+	for (unsigned i = 0; i < n; i++)
+		duo_mine(&c->duo[i]);
+	c->epoll = gather(c, 0);
+	peer_expect(&c->peer, 'r');
+	while (who(c->epoll, c, 0, 0) >= 0)
+		;
+	c->fds = form_fds() - fds - 2; /* the gate and the epoll */
+	c->fds = c->fds > fresh ? c->fds : fresh;
+	c->maps = form_maps() - maps;
+}
+
+static void crowd_end(struct crowd *c)
+{
+	for (unsigned i = 0; i < c->n; i++)
+		duo_close(&c->duo[i]);
+	close(c->epoll);
+	free(c->duo);
+}
+
+/* One word to anybody among the first n, and back: ns. */
 static int64_t wake_one(struct crowd *c, unsigned n)
 {
 	unsigned i = (unsigned)(harness_random(&c->random) % n);
+	struct kipc_chan *chan = c->duo[i].end[0];
+	uint64_t word, sent = c->sent++;
 	int64_t start = harness_now();
 
-	must_eq(send_one(c->duo[i].end[0], 24, 1, c->sent, 0), 0);
-	must_eq(who(c, -1), i);
-	recv_one(c->duo[i].end[1], 24, 1, c->sent++);
-	must_eq(kipc_recv(c->duo[i].end[1], NULL, 0, 0), -EAGAIN);
+	must_eq(kipc_send(chan, &sent, sizeof(sent), 0), 0);
+	must_eq(who(c->epoll, c, 0, -1), i);
+	must_eq(kipc_recv(chan, &word, sizeof(word), 0), sizeof(word));
+	must_eq(word, sent);
+	must_eq(kipc_recv(chan, NULL, 0, 0), -EAGAIN);
 	return harness_now() - start;
 }
 
@@ -88,7 +129,7 @@ static int by_value(const void *a, const void *b)
 	return (*x > *y) - (*x < *y);
 }
 
-static int64_t median_wake(struct crowd *c, unsigned n)
+static long long median_wake(struct crowd *c, unsigned n)
 {
 	int64_t took[WAKES];
 
@@ -98,16 +139,101 @@ static int64_t median_wake(struct crowd *c, unsigned n)
 	return took[WAKES / 2];
 }
 
-/* Nobody is woken, and nothing runs: the one sleep of the wait itself is all. */
-static void must_be_idle(struct crowd *c)
+/* Each one is woken, and wakes: all of them at once. */
+static void wake_all(struct crowd *c)
+{
+	uint64_t word;
+
+	for (uint64_t i = 0; i < c->n; i++)
+		must_eq(kipc_send(c->duo[i].end[0], &i, sizeof(i), 0), 0);
+	for (unsigned i = 0; i < c->n; i++) {
+		unsigned which = (unsigned)who(c->epoll, c, 0, -1);
+		struct kipc_chan *chan = c->duo[which].end[0];
+
+		must_eq(kipc_recv(chan, &word, sizeof(word), 0), sizeof(word));
+		must_eq(word, which);
+		must_eq(kipc_recv(chan, NULL, 0, 0), -EAGAIN);
+	}
+}
+
+/* ---- idle ------------------------------------------------------------------------------- */
+
+static long switches_of(pid_t pid)
+{
+	char path[40], line[128];
+	long n = -1;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	file = fopen(path, "re");
+	must(file);
+	while (fgets(line, sizeof(line), file))
+		(void)!sscanf(line, "voluntary_ctxt_switches: %ld", &n);
+	fclose(file);
+	return n;
+}
+
+static int64_t cpu_ns(pid_t pid)
+{
+	struct timespec t;
+	clockid_t clock;
+
+	must_eq(clock_getcpuclockid(pid, &clock), 0);
+	must_sys(clock_gettime(clock, &t));
+	return t.tv_sec * SEC + t.tv_nsec;
+}
+
+/* Nobody is woken: the peer sleeps all the time, and the one sleep here is that of the wait itself. What
+ * CPU time it took is told.
+ */
+static int64_t must_be_idle(struct crowd *c)
 {
 	struct rusage before, after;
+	int64_t cpu;
+	long peer;
 
-	must_eq(who(c, 0), -1);
+	await_asleep(c->peer.pid);
+	must_eq(who(c->epoll, c, 0, 0), -1);
+	peer = switches_of(c->peer.pid);
+	cpu = cpu_ns(0) + cpu_ns(c->peer.pid);
 	must_sys(getrusage(RUSAGE_SELF, &before));
-	must_eq(who(c, 300), -1);
+	must_eq(who(c->epoll, c, 0, IDLE_MS), -1);
 	must_sys(getrusage(RUSAGE_SELF, &after));
+	cpu = cpu_ns(0) + cpu_ns(c->peer.pid) - cpu;
+	must_eq(switches_of(c->peer.pid), peer);
 	must(after.ru_nvcsw - before.ru_nvcsw <= 2);
+	return cpu;
+}
+
+/* ---- the end ---------------------------------------------------------------------------- */
+
+/* The one epoll tells each of them, and each of them then says so itself. */
+static void all_are_told(struct crowd *c)
+{
+	bool *told = calloc(c->n, sizeof(*told));
+	unsigned n = 0;
+	char byte;
+
+	while (n < c->n) {
+		struct epoll_event e[64];
+		int got = (int)must_sys(epoll_wait(c->epoll, e, 64, -1));
+
+		for (int i = 0; i < got; i++) {
+			unsigned which = e[i].data.u32;
+			struct kipc_chan *chan = c->duo[which].end[0];
+			int r = kipc_recv(chan, &byte, 1, 0);
+
+			if (r == -EAGAIN) /* the doorbell was first */
+				continue;
+			must_eq(r, -EPIPE);
+			must(!told[which]);
+			told[which] = true;
+			n++;
+			must_sys(epoll_ctl(c->epoll, EPOLL_CTL_DEL, kipc_chan_fd(chan, KIPC_IN),
+			                   NULL));
+		}
+	}
+	free(told);
 }
 
 /* ---- limits ----------------------------------------------------------------------------- */
@@ -141,11 +267,12 @@ static rlim_t mappings(void)
 }
 
 /* How many channels the machine lets one process have, from what a few take. */
-static unsigned allowed(unsigned fds, unsigned maps)
+static unsigned allowed(const struct crowd *few)
 {
 	unsigned n = harness_rounds(CHANNELS);
-	rlim_t by_fds = (descriptors((rlim_t)n * fds + SPARE) - SPARE) / fds;
-	rlim_t by_maps = maps ? (mappings() - SPARE) / maps : n;
+	rlim_t wanted = (rlim_t)n * few->fds / FEW + SPARE;
+	rlim_t by_fds = (descriptors(wanted) - SPARE) * FEW / few->fds;
+	rlim_t by_maps = few->maps ? (mappings() - SPARE) * FEW / few->maps : n;
 	rlim_t least = by_fds < by_maps ? by_fds : by_maps;
 
 	if (least >= n)
@@ -157,28 +284,28 @@ static unsigned allowed(unsigned fds, unsigned maps)
 
 EACH_ANON(many_idle_channels)
 {
-	struct crowd c;
-	unsigned fds, maps, n;
-	int64_t with_few;
+	struct crowd few, many;
+	long long with_few, same, any;
+	int64_t cpu;
 
-	crowd_begin(&c, f, harness_rounds(CHANNELS) + FEW);
-	crowd_grow(&c, 1); /* what the library takes once is not counted */
-	fds = form_fds();
-	maps = form_maps();
-	crowd_grow(&c, FEW);
-	fds = (form_fds() - fds) / (FEW - 1);
-	maps = (form_maps() - maps) / (FEW - 1);
-	must_be_idle(&c);
-	with_few = median_wake(&c, FEW);
-	n = allowed(fds, maps);
-	crowd_grow(&c, n);
-	must_be_idle(&c);
+	crowd_begin(&few, f, FEW);
+	with_few = median_wake(&few, FEW);
+	crowd_begin(&many, f, allowed(&few));
+	harness_note("%u channels", many.n);
+	wake_all(&many);
+	cpu = must_be_idle(&many);
 	/* Any of thousands is out of the caches, which is not the wake's doing. */
-	fprintf(stderr, "many: %s: a channel takes %u descriptors and %u mappings; ", f->scheme,
-	        fds, maps);
-	fprintf(stderr, "a wake: %lld ns with %u, %lld ns of the same with %u, %lld ns of any\n",
-	        (long long)with_few, FEW, (long long)median_wake(&c, FEW), n,
-	        (long long)median_wake(&c, n));
-	must_be_idle(&c);
-	crowd_end(&c);
+	same = median_wake(&many, FEW);
+	any = median_wake(&many, many.n);
+	fprintf(stderr, "many: %s: %u channels take %u descriptors and %u mappings at an end; ",
+	        f->scheme, many.n, many.fds, many.maps);
+	fprintf(stderr, "%lld us of CPU in %d ms; there and back: %lld ns with %d, ",
+	        (long long)cpu / 1000, IDLE_MS, with_few, FEW);
+	fprintf(stderr, "%lld ns by the same with all, %lld ns by any\n", same, any);
+	peer_kill(&many.peer);
+	all_are_told(&many);
+	crowd_end(&many);
+	peer_kill(&few.peer);
+	all_are_told(&few);
+	crowd_end(&few);
 }
