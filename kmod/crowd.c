@@ -24,20 +24,42 @@
 #include "crowd.h"
 #include "wake.h"
 
+/* How many one ring wakes itself, and while it holds the lock. */
+#define KIPC_CROWD_AT_ONCE 8
+
+/* Threads of one end that may sleep on a side: a bound for whoever walks over all of them. */
+#define KIPC_CROWD_THREADS 16
+
 /* A thread that sleeps; lives on its stack, which it does not leave without the lock. */
 struct kipc_crowd_sleeper {
 	struct list_head entry; /* empty: it was woken */
 	struct task_struct *task;
-	const void *who;
+	struct kipc_crowd_member *member;
 };
 
-void kipc_crowd_init(struct kipc_crowd *crowd, struct kipc_ring_bell *shared, __poll_t key)
+static struct workqueue_struct *kipc_crowd_callers;
+
+int kipc_crowd_start(void)
+{
+	kipc_crowd_callers = alloc_workqueue("kipc", WQ_UNBOUND | WQ_HIGHPRI, 0);
+	return kipc_crowd_callers ? 0 : -ENOMEM;
+}
+
+/* What is still to be called finishes; nobody rings any more. */
+void kipc_crowd_stop(void)
+{
+	destroy_workqueue(kipc_crowd_callers);
+}
+
+static void kipc_crowd_call_rest(struct work_struct *work);
+
+void kipc_crowd_init(struct kipc_crowd *crowd)
 {
 	spin_lock_init(&crowd->lock);
 	INIT_LIST_HEAD(&crowd->sleepers);
+	INIT_LIST_HEAD(&crowd->called);
+	INIT_WORK(&crowd->calling, kipc_crowd_call_rest);
 	init_waitqueue_head(&crowd->pollers);
-	crowd->shared = shared;
-	crowd->key = key;
 }
 
 /* ---- arming ----------------------------------------------------------------------------- */
@@ -63,15 +85,15 @@ static void kipc_crowd_show(struct kipc_crowd *crowd)
 		WRITE_ONCE(crowd->shared->armed, word);
 }
 
-u32 kipc_crowd_arm(struct kipc_crowd *crowd, struct kipc_crowd_mark *mark)
+u32 kipc_crowd_arm(struct kipc_crowd *crowd, struct kipc_crowd_member *poller)
 {
 	u32 word;
 
 	spin_lock(&crowd->lock);
-	if (mark) {
+	if (poller) {
 		crowd->polled = true;
-		mark->set = true;
-		mark->events = crowd->events;
+		poller->polls = true;
+		poller->events = crowd->events;
 	} else {
 		crowd->early = true;
 	}
@@ -84,21 +106,32 @@ u32 kipc_crowd_arm(struct kipc_crowd *crowd, struct kipc_crowd_mark *mark)
 
 /* ---- sleeping --------------------------------------------------------------------------- */
 
-/* Something has happened since `seen`: false. */
-static bool kipc_crowd_lie_down(struct kipc_crowd *crowd, struct kipc_crowd_sleeper *sleeper,
-                                u32 seen)
+/* 1: it lies; 0: something has happened since `seen`; -EBUSY. */
+static int kipc_crowd_lie_down(struct kipc_crowd *crowd, struct kipc_crowd_sleeper *sleeper,
+                               u32 seen)
 {
-	bool still;
+	int rc = 1;
 
 	spin_lock(&crowd->lock);
-	still = !((kipc_crowd_word(crowd) ^ seen) & ~KIPC_ARMED_FLAGS);
-	if (still) {
+	if ((kipc_crowd_word(crowd) ^ seen) & ~KIPC_ARMED_FLAGS)
+		rc = 0;
+	else if (sleeper->member->asleep == KIPC_CROWD_THREADS)
+		rc = -EBUSY;
+	if (rc > 0) {
+		sleeper->member->asleep++;
 		list_add_tail(&sleeper->entry, &crowd->sleepers);
 		kipc_crowd_show(crowd); /* (H) */
 	}
 	spin_unlock(&crowd->lock);
 	smp_mb(); /* (I) pairs with (F) */
-	return still;
+	return rc;
+}
+
+/* Under lock. */
+static void kipc_crowd_take_off(struct kipc_crowd_sleeper *sleeper)
+{
+	sleeper->member->asleep--;
+	list_del_init_careful(&sleeper->entry);
 }
 
 /* Was it woken by somebody? Behind the lock nobody looks at the sleeper any more. */
@@ -110,7 +143,7 @@ static bool kipc_crowd_get_up(struct kipc_crowd *crowd, struct kipc_crowd_sleepe
 	spin_lock(&crowd->lock);
 	woken = list_empty(&sleeper->entry);
 	if (!woken) {
-		list_del_init(&sleeper->entry);
+		kipc_crowd_take_off(sleeper);
 		kipc_crowd_show(crowd);
 	}
 	spin_unlock(&crowd->lock);
@@ -143,13 +176,15 @@ static int kipc_crowd_doze(const struct kipc_crowd_sleeper *sleeper, s64 deadlin
 
 int kipc_crowd_sleep(struct kipc_crowd *crowd, const struct kipc_crowd_bed *bed, bool *slept)
 {
-	struct kipc_crowd_sleeper sleeper = { .task = current, .who = bed->who };
-	int rc = 0;
+	struct kipc_crowd_sleeper sleeper = { .task = current, .member = bed->member };
+	int rc;
 
 	INIT_LIST_HEAD(&sleeper.entry);
 	*slept = false;
-	if (!kipc_crowd_lie_down(crowd, &sleeper, bed->seen))
-		return 0;
+	rc = kipc_crowd_lie_down(crowd, &sleeper, bed->seen);
+	if (rc <= 0)
+		return rc;
+	rc = 0;
 	if (!kipc_crowd_changed(bed))
 		rc = kipc_crowd_doze(&sleeper, bed->deadline, slept);
 	return kipc_crowd_get_up(crowd, &sleeper) ? 0 : rc;
@@ -162,34 +197,64 @@ static void kipc_crowd_rouse(struct kipc_crowd_sleeper *sleeper, int flags)
 {
 	struct wait_queue_entry entry = { .private = sleeper->task };
 
-	list_del_init_careful(&sleeper->entry);
+	kipc_crowd_take_off(sleeper);
 	default_wake_function(&entry, TASK_NORMAL, flags, NULL);
 }
 
-/* Under lock: how many were woken. At most as many as there are threads of all ends. */
-static unsigned int kipc_crowd_walk(struct kipc_crowd *crowd, bool all, const void *who, int flags)
+/* Under lock: wakes the first of a list, if any, but so many at most. Says how many. */
+static unsigned int kipc_crowd_rouse_first(struct list_head *list, unsigned int most, int flags)
 {
-	struct kipc_crowd_sleeper *sleeper, *next;
 	unsigned int nr = 0;
 
-	list_for_each_entry_safe (sleeper, next, &crowd->sleepers, entry) {
-		if (who && sleeper->who != who)
-			continue;
-		kipc_crowd_rouse(sleeper, flags);
+	while (nr < most && !list_empty(list)) {
+		kipc_crowd_rouse(list_first_entry(list, struct kipc_crowd_sleeper, entry), flags);
 		nr++;
-		if (!all)
-			break;
 	}
+	return nr;
+}
+
+static void kipc_crowd_call_rest(struct work_struct *work)
+{
+	struct kipc_crowd *crowd = container_of(work, struct kipc_crowd, calling);
+	bool more;
+
+	do {
+		spin_lock(&crowd->lock);
+		kipc_crowd_rouse_first(&crowd->called, KIPC_CROWD_AT_ONCE, 0);
+		more = !list_empty(&crowd->called);
+		spin_unlock(&crowd->lock);
+		cond_resched();
+	} while (more);
+	kref_put(crowd->refs, crowd->release);
+}
+
+/* Under lock. A message to a crowd shall not cost its sender more for each who sleeps: some are woken
+ * here, the others by a worker.
+ */
+static unsigned int kipc_crowd_call_all(struct kipc_crowd *crowd, int flags)
+{
+	unsigned int nr;
+
+	list_splice_tail_init(&crowd->sleepers, &crowd->called);
+	nr = kipc_crowd_rouse_first(&crowd->called, KIPC_CROWD_AT_ONCE, flags);
+	if (list_empty(&crowd->called))
+		return nr;
+	/* One for each time that the work is queued; the caller has one of its own. */
+	kref_get(crowd->refs);
+	if (!queue_work(kipc_crowd_callers, &crowd->calling))
+		kref_put(crowd->refs, crowd->release);
 	return nr;
 }
 
 /* Under lock: how many sleepers were woken; *polled: whether pollers are to be told. */
 static unsigned int kipc_crowd_happen(struct kipc_crowd *crowd, bool all, u32 hint, bool *polled)
 {
+	int flags = kipc_wake_flags(hint);
 	unsigned int nr;
 
 	crowd->events++;
-	nr = kipc_crowd_walk(crowd, all, NULL, kipc_wake_flags(hint));
+	nr = all ? kipc_crowd_call_all(crowd, flags)
+	         : kipc_crowd_rouse_first(&crowd->sleepers, 1, flags);
 	if (all || !nr)
 		crowd->early = false;
 	*polled = crowd->polled;
@@ -216,10 +281,21 @@ bool kipc_crowd_ring(struct kipc_crowd *crowd, bool all, u32 hint)
 	return nr || polled;
 }
 
-void kipc_crowd_shake(struct kipc_crowd *crowd, const void *who)
+/* Under lock. */
+static void kipc_crowd_rouse_member(struct list_head *list, const struct kipc_crowd_member *member)
+{
+	struct kipc_crowd_sleeper *sleeper, *next;
+
+	list_for_each_entry_safe (sleeper, next, list, entry)
+		if (sleeper->member == member)
+			kipc_crowd_rouse(sleeper, 0);
+}
+
+void kipc_crowd_shake(struct kipc_crowd *crowd, const struct kipc_crowd_member *member)
 {
 	spin_lock(&crowd->lock);
-	kipc_crowd_walk(crowd, true, who, 0);
+	kipc_crowd_rouse_member(&crowd->sleepers, member);
+	kipc_crowd_rouse_member(&crowd->called, member);
 	kipc_crowd_show(crowd);
 	spin_unlock(&crowd->lock);
 	kipc_crowd_tell_pollers(crowd);
@@ -230,14 +306,14 @@ void kipc_crowd_shake(struct kipc_crowd *crowd, const void *who)
 /* Who rings counts the event before it walks over the pollers, under two locks in turn; who polls is
  * on their list before it looks at the count.
  */
-bool kipc_crowd_poll(struct kipc_crowd *crowd, const struct kipc_crowd_mark *mark,
+bool kipc_crowd_poll(struct kipc_crowd *crowd, const struct kipc_crowd_member *member,
                      struct file *file, poll_table *table)
 {
 	bool ready;
 
 	poll_wait(file, &crowd->pollers, table);
 	spin_lock(&crowd->lock);
-	ready = !mark->set || mark->events != crowd->events;
+	ready = !member->polls || member->events != crowd->events;
 	spin_unlock(&crowd->lock);
 	return ready;
 }

@@ -5,11 +5,13 @@
 #ifndef KIPC_CROWD_H
 #define KIPC_CROWD_H
 
+#include <linux/kref.h>
 #include <linux/list.h>
 #include <linux/poll.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
 #include <linux/wait.h>
+#include <linux/workqueue.h>
 
 #include "main.h"
 
@@ -21,36 +23,45 @@ struct kipc_crowd {
 	struct kipc_ring_bell *shared; /* armed: what all ends see */
 	u64 events;                    /* its lower bits are in armed */
 	struct list_head sleepers;     /* struct kipc_crowd_sleeper, the longest asleep first */
-	bool early;                    /* somebody has armed and is about to sleep */
-	bool polled;                   /* somebody has armed who polls */
+	struct list_head called;       /* those whom a ring has still to wake, all of them */
+	struct work_struct calling;    /* does that; holds a reference while it is under way */
+	struct kref *refs;             /* of whoever contains this crowd */
+	void (*release)(struct kref *refs);
+	bool early;  /* somebody has armed and is about to sleep */
+	bool polled; /* somebody has armed who polls */
 	wait_queue_head_t pollers;
 	__poll_t key; /* what a poller of this side asks for */
 };
 
+/* What a crowd knows of an end. Protected by the lock of the crowd. */
+struct kipc_crowd_member {
+	unsigned int asleep; /* its threads on the lists */
+	bool polls;          /* it has armed as a poller, */
+	u64 events;          /* when so many had happened */
+};
+
 /* What an end says when it lies down. */
 struct kipc_crowd_bed {
-	const void *who; /* for kipc_crowd_shake() */
+	struct kipc_crowd_member *member;
 	u32 seen;        /* armed before the last look */
 	const u64 *word; /* hostile; NULL: none */
 	u64 value;
 	s64 deadline;
 };
 
-/* When a poller armed. Protected by the lock of its crowd. */
-struct kipc_crowd_mark {
-	bool set;
-	u64 events;
-};
+int kipc_crowd_start(void);
+void kipc_crowd_stop(void);
 
-void kipc_crowd_init(struct kipc_crowd *crowd, struct kipc_ring_bell *shared, __poll_t key);
+/* shared, key, refs and release are set; the rest is zero. */
+void kipc_crowd_init(struct kipc_crowd *crowd);
 
 /* (H) and (I) for who looks again before it sleeps or is polled: what armed holds until something
- * happens. mark is NULL or what the poller keeps.
+ * happens. poller is NULL for who will sleep.
  */
-u32 kipc_crowd_arm(struct kipc_crowd *crowd, struct kipc_crowd_mark *mark);
+u32 kipc_crowd_arm(struct kipc_crowd *crowd, struct kipc_crowd_member *poller);
 
-/* Sleeps until something happens (0), the deadline (-ETIMEDOUT) or a signal (-ERESTARTSYS). Says in *slept
- * whether it did.
+/* Sleeps until something happens (0), the deadline (-ETIMEDOUT) or a signal (-ERESTARTSYS); -EBUSY: too
+ * many threads of this end do so. Says in *slept whether it did.
  */
 int kipc_crowd_sleep(struct kipc_crowd *crowd, const struct kipc_crowd_bed *bed, bool *slept);
 
@@ -58,10 +69,10 @@ int kipc_crowd_sleep(struct kipc_crowd *crowd, const struct kipc_crowd_bed *bed,
 bool kipc_crowd_ring(struct kipc_crowd *crowd, bool all, u32 hint);
 
 /* Ends the sleep of one end's threads, who look around. */
-void kipc_crowd_shake(struct kipc_crowd *crowd, const void *who);
+void kipc_crowd_shake(struct kipc_crowd *crowd, const struct kipc_crowd_member *member);
 
 /* One crowd's part of a poll: is it ready? */
-bool kipc_crowd_poll(struct kipc_crowd *crowd, const struct kipc_crowd_mark *mark,
+bool kipc_crowd_poll(struct kipc_crowd *crowd, const struct kipc_crowd_member *member,
                      struct file *file, poll_table *table);
 
 #endif /* KIPC_CROWD_H */

@@ -151,14 +151,6 @@ static void kipc_hub_set_status(struct kipc_hub *hub, const struct kipc_ioc_crea
 	smp_store_release(&ident->magic, KIPC_RING_MAGIC);
 }
 
-static void kipc_hub_set_crowds(struct kipc_hub *hub)
-{
-	struct kipc_ring_bells *bells = &hub->status->bells[0];
-
-	kipc_crowd_init(&hub->crowds[KIPC_SIDE_DATA], &bells->data, EPOLLIN | EPOLLRDNORM);
-	kipc_crowd_init(&hub->crowds[KIPC_SIDE_SPACE], &bells->space, EPOLLOUT | EPOLLWRNORM);
-}
-
 static void kipc_hub_free(struct kipc_hub *hub)
 {
 	unsigned int i;
@@ -179,6 +171,23 @@ static void kipc_hub_release(struct kref *refs)
 void kipc_hub_put(struct kipc_hub *hub)
 {
 	kref_put(&hub->refs, kipc_hub_release);
+}
+
+static void kipc_hub_set_crowds(struct kipc_hub *hub)
+{
+	struct kipc_ring_bells *bells = &hub->status->bells[0];
+
+	struct kipc_crowd *data = &hub->crowds[KIPC_SIDE_DATA];
+	struct kipc_crowd *space = &hub->crowds[KIPC_SIDE_SPACE];
+
+	data->shared = &bells->data;
+	data->key = EPOLLIN | EPOLLRDNORM;
+	space->shared = &bells->space;
+	space->key = EPOLLOUT | EPOLLWRNORM;
+	data->refs = space->refs = &hub->refs;
+	data->release = space->release = kipc_hub_release;
+	kipc_crowd_init(data);
+	kipc_crowd_init(space);
 }
 
 /* With what cannot fail, and booked. */

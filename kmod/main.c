@@ -4,15 +4,19 @@
  */
 #include <linux/module.h>
 
+#include "crowd.h"
 #include "main.h"
 
 static int __init kipc_main_init(void)
 {
 	int rc;
 
-	rc = kipc_name_init();
+	rc = kipc_crowd_start();
 	if (rc)
 		return rc;
+	rc = kipc_name_init();
+	if (rc)
+		goto err_crowd;
 	rc = kipc_dev_init();
 	if (rc)
 		goto err_name;
@@ -20,16 +24,19 @@ static int __init kipc_main_init(void)
 
 err_name:
 	kipc_name_exit();
+err_crowd:
+	kipc_crowd_stop();
 	return rc;
 }
 
-/* Open files and mappings pin the module, so nothing is in use here. What may still run is the
- * deferred freeing of owners.
+/* Open files and mappings pin the module, so nothing is in use here. What may still run is a worker that
+ * wakes a crowd, and the deferred freeing of owners.
  */
 static void __exit kipc_main_exit(void)
 {
 	kipc_dev_exit();
 	kipc_name_exit();
+	kipc_crowd_stop();
 	kipc_owner_exit();
 }
 

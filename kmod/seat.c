@@ -193,10 +193,10 @@ static void kipc_seat_announce(struct kipc_seat *seat)
 		kipc_hub_tell(hub, KIPC_SIDE_SPACE);
 	} else if (seat->index == 0) {
 		kipc_hub_tell(hub, KIPC_SIDE_DATA);
-		kipc_crowd_shake(&hub->crowds[KIPC_SIDE_SPACE], seat);
+		kipc_crowd_shake(&hub->crowds[KIPC_SIDE_SPACE], &seat->members[KIPC_SIDE_SPACE]);
 	} else {
 		kipc_hub_tell(hub, KIPC_SIDE_SPACE);
-		kipc_crowd_shake(&hub->crowds[KIPC_SIDE_DATA], seat);
+		kipc_crowd_shake(&hub->crowds[KIPC_SIDE_DATA], &seat->members[KIPC_SIDE_DATA]);
 	}
 }
 

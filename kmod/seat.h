@@ -19,7 +19,7 @@ struct kipc_seat {
 	struct kipc_hub *hub;
 	unsigned int index;
 	struct kipc_wake_counts counts;
-	struct kipc_crowd_mark marks[2]; /* by KIPC_SIDE_* */
+	struct kipc_crowd_member members[2]; /* by KIPC_SIDE_* */
 
 	/* Protected by kipc_hub.lock; state and mm are also looked at without. */
 	u32 state;                /* FREE: not mapped yet, LIVE, DEAD: for ever */

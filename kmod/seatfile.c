@@ -68,7 +68,7 @@ static long kipc_seat_arm(struct kipc_call *call)
 		return rc;
 	if (polls)
 		atomic64_inc(&seat->counts.polls);
-	arg->seen = kipc_crowd_arm(crowd, polls ? &seat->marks[arg->side] : NULL);
+	arg->seen = kipc_crowd_arm(crowd, polls ? &seat->members[arg->side] : NULL);
 	return kipc_call_reply(call);
 }
 
@@ -88,7 +88,7 @@ static long kipc_seat_sleep(struct kipc_call *call)
 	const struct kipc_ioc_sleep *arg = &call->arg.sleep;
 	struct kipc_seat *seat = kipc_seat_of(call);
 	struct kipc_crowd *crowd = kipc_seat_wait_crowd(seat, arg->side);
-	struct kipc_crowd_bed bed = { .who = seat, .seen = arg->seen, .value = arg->value };
+	struct kipc_crowd_bed bed = { .seen = arg->seen, .value = arg->value };
 	bool slept;
 	long rc;
 
@@ -98,6 +98,7 @@ static long kipc_seat_sleep(struct kipc_call *call)
 	rc = kipc_seat_check_owner(seat);
 	if (rc)
 		return rc;
+	bed.member = &seat->members[arg->side];
 	bed.deadline = kipc_call_host_time(arg->deadline);
 	rc = kipc_crowd_sleep(crowd, &bed, &slept);
 	atomic64_inc(slept ? &seat->counts.waits : &seat->counts.waits_met);
@@ -261,7 +262,7 @@ static __poll_t kipc_seat_poll(struct file *file, poll_table *table)
 		struct kipc_crowd *crowd = &seat->hub->crowds[side];
 
 		if (kipc_seat_waits(seat, side) &&
-		    kipc_crowd_poll(crowd, &seat->marks[side], file, table))
+		    kipc_crowd_poll(crowd, &seat->members[side], file, table))
 			ready |= crowd->key;
 	}
 	if (READ_ONCE(seat->state) == KIPC_END_DEAD)

@@ -146,7 +146,8 @@
  *   -EACCES     ATTACH: the mode refuses; mmap: above the role
  *   -EPERM      ATTACH: the creator is not expect_uid; a call on an end that is not the caller's; mmap of
  *               DATA before CTRL (many ends); UNDO of what was not given to the caller
- *   -EBUSY      ATTACH: all ends (of that role) are taken; mmap: the end has an owner
+ *   -EBUSY      ATTACH: all ends (of that role) are taken; mmap: the end has an owner; SLEEP: 16 threads of
+ *               this end sleep on that side
  *   -ENOSPC     the user's limit on bytes or channels
  *   -ENOMEM     no memory, or the cgroup's limit
  *   -EMFILE     no free descriptor

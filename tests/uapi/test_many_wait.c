@@ -112,6 +112,25 @@ Test(many_wait, a_ring_for_all_wakes_all_of_that_side)
 	join(space, 3, 0);
 }
 
+/* As many as an end may have asleep on a side: then the next one is refused, and only there. */
+Test(many_wait, an_end_has_room_for_so_many_sleepers)
+{
+	struct sleeper s[16];
+	struct many m;
+	int awake;
+
+	many_new(&m, harness_name(), QUEUE, 0);
+	put_to_sleep(s, 16, &m, DATA, &awake);
+	must_eq(many_sleep(&m, DATA, many_seen(&m, DATA), KIPC_FOREVER), -EBUSY);
+	must_eq(many_sleep(&m, SPACE, many_seen(&m, SPACE), 0), -ETIMEDOUT);
+	must_eq(many_ring(&m, DATA, ONE), 0);
+	must_eq(pthread_join(s[0].thread, NULL), 0);
+	must_eq(many_sleep(&m, DATA, many_seen(&m, DATA), 0), -ETIMEDOUT);
+	must_eq(many_ring(&m, DATA, ALL), 0);
+	join(s + 1, 15, 0);
+	must_eq(many_seen(&m, DATA) & KIPC_ARMED_FLAGS, 0);
+}
+
 Test(many_wait, does_not_sleep_over_what_has_happened)
 {
 	struct many m;
