@@ -150,9 +150,11 @@ static bool kipc_crowd_get_up(struct kipc_crowd *crowd, struct kipc_crowd_sleepe
 	return woken;
 }
 
-/* (J) */
+/* (J). Whoever ends the end stores that before it takes the lock to wake those who lie. */
 static bool kipc_crowd_changed(const struct kipc_crowd_bed *bed)
 {
+	if (READ_ONCE(*bed->state) != KIPC_END_LIVE)
+		return true;
 	return bed->word && READ_ONCE(*bed->word) != bed->value;
 }
 

@@ -43,8 +43,9 @@ struct kipc_crowd_member {
 /* What an end says when it lies down. */
 struct kipc_crowd_bed {
 	struct kipc_crowd_member *member;
-	u32 seen;        /* armed before the last look */
-	const u64 *word; /* hostile; NULL: none */
+	const u32 *state; /* of the end; once it is not live any more, nobody sleeps for it */
+	u32 seen;         /* armed before the last look */
+	const u64 *word;  /* hostile; NULL: none */
 	u64 value;
 	s64 deadline;
 };
@@ -68,7 +69,7 @@ int kipc_crowd_sleep(struct kipc_crowd *crowd, const struct kipc_crowd_bed *bed,
 /* An event: wakes all pollers, and all sleepers or the first. Says whether anybody was there. */
 bool kipc_crowd_ring(struct kipc_crowd *crowd, bool all, u32 hint);
 
-/* Ends the sleep of one end's threads, who look around. */
+/* An end is dead: ends the sleep of its threads, and its pollers look. */
 void kipc_crowd_shake(struct kipc_crowd *crowd, const struct kipc_crowd_member *member);
 
 /* One crowd's part of a poll: is it ready? */

@@ -35,8 +35,8 @@ struct kipc_place {
 	u32 state;                /* KIPC_END_*; STATUS has a copy, with cleaner and version */
 	u16 version;
 	u32 generation;
-	struct pid *pid; /* of the last owner, NULL when there was none */
-	kuid_t uid;
+	struct pid *pid; /* of the owner, the last one too; NULL: it was taken and not mapped yet */
+	kuid_t uid;      /* of the owner; before, of who took it */
 	kgid_t gid;
 };
 

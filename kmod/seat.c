@@ -75,6 +75,8 @@ static void kipc_seat_sit_down(struct kipc_seat *seat, unsigned int end)
 
 	seat->index = end;
 	place->seat = seat;
+	put_pid(place->pid);
+	place->pid = NULL;
 	place->uid = current_euid();
 	place->gid = current_egid();
 	hub->present++;
@@ -187,17 +189,14 @@ static void kipc_seat_resign(struct kipc_seat *seat)
 static void kipc_seat_announce(struct kipc_seat *seat)
 {
 	struct kipc_hub *hub = seat->hub;
+	unsigned int side;
 
-	if (!kipc_seat_is_pubsub(seat)) {
+	if (!kipc_seat_is_pubsub(seat) || kipc_seat_publishes(seat))
 		kipc_hub_tell(hub, KIPC_SIDE_DATA);
+	if (!kipc_seat_publishes(seat))
 		kipc_hub_tell(hub, KIPC_SIDE_SPACE);
-	} else if (seat->index == 0) {
-		kipc_hub_tell(hub, KIPC_SIDE_DATA);
-		kipc_crowd_shake(&hub->crowds[KIPC_SIDE_SPACE], &seat->members[KIPC_SIDE_SPACE]);
-	} else {
-		kipc_hub_tell(hub, KIPC_SIDE_SPACE);
-		kipc_crowd_shake(&hub->crowds[KIPC_SIDE_DATA], &seat->members[KIPC_SIDE_DATA]);
-	}
+	for (side = 0; side < ARRAY_SIZE(hub->crowds); side++)
+		kipc_crowd_shake(&hub->crowds[side], &seat->members[side]);
 }
 
 /* Under hub->lock. The caller puts the owner afterwards. */

@@ -99,6 +99,7 @@ static long kipc_seat_sleep(struct kipc_call *call)
 	if (rc)
 		return rc;
 	bed.member = &seat->members[arg->side];
+	bed.state = &seat->state;
 	bed.deadline = kipc_call_host_time(arg->deadline);
 	rc = kipc_crowd_sleep(crowd, &bed, &slept);
 	atomic64_inc(slept ? &seat->counts.waits : &seat->counts.waits_met);
