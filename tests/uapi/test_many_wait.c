@@ -245,7 +245,7 @@ static void rest(struct crowd *c, uint32_t seen)
 	int rc;
 
 	if (!c->early) {
-		rc = many_sleep_word(c->m, DATA, seen, offset, 0, harness_now() + MSEC);
+		rc = many_sleep_word(c->m, DATA, seen, offset, 0, KIPC_FOREVER);
 	} else {
 		must_eq(many_arm(c->m, DATA, KIPC_ARMED_PARKED), 0);
 		seen = many_seen(c->m, DATA);
@@ -253,7 +253,7 @@ static void rest(struct crowd *c, uint32_t seen)
 			return;
 		rc = many_sleep(c->m, DATA, seen, KIPC_FOREVER);
 	}
-	must(rc == 0 || rc == -ETIMEDOUT);
+	must_eq(rc, 0);
 }
 
 static void *take_tokens(void *arg)
@@ -300,8 +300,7 @@ static void give_tokens(bool early)
 	must_eq(c.taken, c.wanted);
 }
 
-/* With deadlines that end sleeps at any moment: who was chosen then takes the wake-up along. */
-Test(many_wait, of_many_that_leave_none_takes_a_wake_up_with_it)
+Test(many_wait, of_many_that_name_a_word_none_is_lost)
 {
 	give_tokens(false);
 }
@@ -309,6 +308,49 @@ Test(many_wait, of_many_that_leave_none_takes_a_wake_up_with_it)
 Test(many_wait, of_many_that_arm_early_none_is_lost)
 {
 	give_tokens(true);
+}
+
+/* Sleeps for moments, and does not look when a moment is over. */
+static void *be_impatient(void *arg)
+{
+	struct crowd *c = arg;
+	uint64_t seed = (uint64_t)gettid();
+
+	while (__atomic_load_n(&c->taken, __ATOMIC_SEQ_CST) < c->wanted) {
+		int64_t until = harness_now() + (int64_t)(harness_random(&seed) % 300000);
+		int rc = many_sleep(c->m, DATA, many_seen(c->m, DATA), until);
+
+		if (rc == 0 && take(c)) {
+			__atomic_fetch_add(&c->taken, 1, __ATOMIC_SEQ_CST);
+			pass_on(c);
+		}
+		must(rc == 0 || rc == -ETIMEDOUT);
+	}
+	must_eq(many_ring(c->m, DATA, ALL), 0);
+	return NULL;
+}
+
+/* Who is chosen in the moment in which it gives up is told so, or the patient one would sleep on. */
+Test(many_wait, who_leaves_takes_no_wake_up_with_it)
+{
+	pthread_t thread[4];
+	struct crowd c = { .wanted = harness_rounds(3000) };
+	struct many m;
+
+	many_new(&m, harness_name(), QUEUE, 0);
+	c.m = &m;
+	c.tokens = (uint64_t *)(m.data + KIPC_QUEUE_SLOTS_OFF);
+	for (unsigned i = 0; i < 4; i++)
+		must_eq(pthread_create(&thread[i], NULL, i ? be_impatient : take_tokens, &c), 0);
+	for (uint64_t i = 0; i < c.wanted; i++) {
+		__atomic_fetch_add(c.tokens, 1, __ATOMIC_SEQ_CST); /* with (F) */
+		if (many_seen(&m, DATA) & KIPC_ARMED_FLAGS)        /* (G) */
+			must_eq(many_ring(&m, DATA, ONE), 0);
+		while (__atomic_load_n(c.tokens, __ATOMIC_ACQUIRE))
+			sched_yield();
+	}
+	for (unsigned i = 0; i < 4; i++)
+		must_eq(pthread_join(thread[i], NULL), 0);
 }
 
 static void ignore(int sig)
