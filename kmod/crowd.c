@@ -189,7 +189,12 @@ int kipc_crowd_sleep(struct kipc_crowd *crowd, const struct kipc_crowd_bed *bed,
 	rc = 0;
 	if (!kipc_crowd_changed(bed))
 		rc = kipc_crowd_doze(&sleeper, bed->deadline, slept);
-	return kipc_crowd_get_up(crowd, &sleeper) ? 0 : rc;
+	if (!kipc_crowd_get_up(crowd, &sleeper))
+		return rc;
+	/* It will not look: somebody else has to. */
+	if (fatal_signal_pending(current))
+		kipc_crowd_ring(crowd, false, KIPC_HINT_NONE);
+	return 0;
 }
 
 /* ---- waking ----------------------------------------------------------------------------- */
