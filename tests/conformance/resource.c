@@ -2,6 +2,7 @@
 /* What a channel takes it gives back, also when it could not be had. */
 #include <dirent.h>
 #include <sched.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -163,6 +164,31 @@ Test(shm_anon, resource_memory_comes_with_use, .init = harness_begin, .fini = ha
 		fill_up(d.end[1], 10000, 1);
 	}
 	must(memory_taken() >= full - few && memory_taken() <= full + few);
+	duo_close(&d);
+}
+
+/* Who locks its memory has all of it at once. */
+Test(shm_anon, resource_locked_memory_does_not_fault, .init = harness_begin, .fini = harness_end)
+{
+	struct rusage before, after;
+	struct duo d;
+
+#ifdef __SANITIZE_ADDRESS__
+	harness_skip("mlock", "AddressSanitizer leaves mlockall() out");
+#endif
+	if (mlockall(MCL_CURRENT | MCL_FUTURE) < 0)
+		harness_skip("root", "locking this much memory takes root");
+	duo_both(&d, &shm_anon, "size=1M");
+	must_eq(send_one(d.end[0], 10000, 1, 0, 0), 0);
+	recv_one(d.end[1], 10000, 1, 0);
+	must(memory_taken() >= 2 << 20);
+	must_sys(getrusage(RUSAGE_SELF, &before));
+	for (unsigned i = 0; i < 300; i++) {
+		must_eq(send_one(d.end[0], 10000, 1, i, 0), 0);
+		recv_one(d.end[1], 10000, 1, i);
+	}
+	must_sys(getrusage(RUSAGE_SELF, &after));
+	must(after.ru_minflt - before.ru_minflt < 16);
 	duo_close(&d);
 }
 
