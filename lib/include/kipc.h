@@ -131,6 +131,10 @@ KIPC_API int kipc_chan_open(struct kipc_chan **out, const char *uri, unsigned fl
  * Both ends of an anonymous channel, as pipe(2) or socketpair(2) give them: "shm://", "kmod://?size=1M"
  * ... A name in the URI is -EINVAL. KIPC_SEND: out[0] only sends and out[1] only receives;
  * KIPC_RECV: the reverse. Errors as kipc_chan_open().
+ *
+ * Over shm the pages of these rings come when they are first used, as those of malloc() do. A process
+ * that wants them all at once, and no page fault later, locks its memory: mlockall(MCL_FUTURE). Where
+ * memory is accounted strictly (vm.overcommit_memory=2), or node= is asked for, all is reserved here.
  */
 KIPC_API int kipc_chan_pair(struct kipc_chan *out[2], const char *uri, unsigned flags,
                             const struct kipc_opts *opts);
