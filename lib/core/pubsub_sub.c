@@ -12,7 +12,7 @@
 static void copy(void *to, const void *from, uint64_t len)
 {
 	if (len <= KIPC__RING_WORDWISE)
-		kipc__ring_copy_words(to, from, len);
+		kipc__ring_copy_words(to, from, len, from);
 	else
 		memcpy(to, from, len);
 }

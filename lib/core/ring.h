@@ -188,9 +188,10 @@ static inline bool kipc__ring_header_valid(const struct kipc__ring_rx *rx, uint6
 
 /* ---- the steps -------------------------------------------------------------------------- */
 
-/* Copy a payload into the ring. Records are aligned to 8, so the wide stores of memcpy() would lie
- * across cache lines, and one of those waits until both lines are taken from the consumer; words
- * never do. Beyond this length it makes no difference.
+/* Copy a payload into the ring or out of it. Records are aligned to 8, so the wide stores of memcpy()
+ * would lie across cache lines, and one of those waits until both lines are taken from the consumer;
+ * words never do, nor do pairs of words where they are aligned. Beyond this length it makes no
+ * difference.
  */
 #define KIPC__RING_WORDWISE 256
 
@@ -201,15 +202,20 @@ static inline bool kipc__ring_header_valid(const struct kipc__ring_rx *rx, uint6
 		kipc__fence_compiler(); \
 		t += (n);               \
 		f += (n);               \
+		len -= (n);             \
 	} while (0)
 
-static inline void kipc__ring_copy_words(void *to, const void *from, size_t len)
+/* at: the one of both that lies in the ring. */
+static inline void kipc__ring_copy_words(void *to, const void *from, size_t len, const void *at)
 {
 	uint8_t *t = to;
 	const uint8_t *f = from;
-	size_t words;
 
-	for (words = len / 8; words; words--)
+	if (((uintptr_t)at & 8) && len >= 8)
+		KIPC__RING_COPY_STEP(8);
+	while (len >= 16)
+		KIPC__RING_COPY_STEP(16);
+	if (len & 8)
 		KIPC__RING_COPY_STEP(8);
 	if (len & 4)
 		KIPC__RING_COPY_STEP(4);
@@ -224,7 +230,7 @@ static inline void kipc__ring_copy_in(void *to, const void *from, size_t len)
 	if (len > KIPC__RING_WORDWISE)
 		memcpy(to, from, len);
 	else
-		kipc__ring_copy_words(to, from, len);
+		kipc__ring_copy_words(to, from, len, to);
 }
 
 static inline void kipc__ring_copy_out(void *to, const void *from, size_t len)
@@ -232,7 +238,7 @@ static inline void kipc__ring_copy_out(void *to, const void *from, size_t len)
 	if (len > KIPC_RING_LINE) /* also: memcpy() may not be given NULL, not even for nothing */
 		memcpy(to, from, len);
 	else
-		kipc__ring_copy_words(to, from, len);
+		kipc__ring_copy_words(to, from, len, from);
 }
 
 static inline uint64_t *kipc__ring_tx_header(const struct kipc__ring_tx *tx, uint64_t pos)
@@ -246,7 +252,7 @@ static inline void kipc__ring_fill(struct kipc__ring_tx *tx, uint64_t pos, const
 	void *to = kipc__ring_tx_header(tx, pos) + 1;
 
 	if (len <= KIPC__RING_WORDWISE)
-		kipc__ring_copy_words(to, from, len);
+		kipc__ring_copy_words(to, from, len, to);
 	else if (len < KIPC__RING_LONG)
 		memcpy(to, from, len);
 	else
