@@ -85,6 +85,11 @@ static void kipc_crowd_show(struct kipc_crowd *crowd)
 		WRITE_ONCE(crowd->shared->armed, word);
 }
 
+static void kipc_crowd_tell_pollers(struct kipc_crowd *crowd)
+{
+	wake_up_poll(&crowd->pollers, crowd->key);
+}
+
 u32 kipc_crowd_arm(struct kipc_crowd *crowd, struct kipc_crowd_member *poller)
 {
 	u32 word;
@@ -101,6 +106,19 @@ u32 kipc_crowd_arm(struct kipc_crowd *crowd, struct kipc_crowd_member *poller)
 	word = crowd->shared->armed;
 	spin_unlock(&crowd->lock);
 	smp_mb(); /* (I) pairs with (F) */
+	return word;
+}
+
+/* The flag stays: others may poll, and one ring too many is harmless. */
+u32 kipc_crowd_disarm(struct kipc_crowd *crowd, struct kipc_crowd_member *poller)
+{
+	u32 word;
+
+	spin_lock(&crowd->lock);
+	poller->polls = false;
+	word = crowd->shared->armed;
+	spin_unlock(&crowd->lock);
+	kipc_crowd_tell_pollers(crowd);
 	return word;
 }
 
@@ -268,11 +286,6 @@ static unsigned int kipc_crowd_happen(struct kipc_crowd *crowd, bool all, u32 hi
 	crowd->polled = false;
 	kipc_crowd_show(crowd);
 	return nr;
-}
-
-static void kipc_crowd_tell_pollers(struct kipc_crowd *crowd)
-{
-	wake_up_poll(&crowd->pollers, crowd->key);
 }
 
 bool kipc_crowd_ring(struct kipc_crowd *crowd, bool all, u32 hint)

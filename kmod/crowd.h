@@ -61,6 +61,9 @@ void kipc_crowd_init(struct kipc_crowd *crowd);
  */
 u32 kipc_crowd_arm(struct kipc_crowd *crowd, struct kipc_crowd_member *poller);
 
+/* This poller is ready again, although nothing happens: what armed holds. */
+u32 kipc_crowd_disarm(struct kipc_crowd *crowd, struct kipc_crowd_member *poller);
+
 /* Sleeps until something happens (0), the deadline (-ETIMEDOUT) or a signal (-ERESTARTSYS); -EBUSY: too
  * many threads of this end do so. Says in *slept whether it did.
  */

@@ -61,14 +61,17 @@ static long kipc_seat_arm(struct kipc_call *call)
 	bool polls = arg->how == KIPC_ARMED_POLLED;
 	long rc;
 
-	if (!crowd || (!polls && arg->how != KIPC_ARMED_PARKED))
+	if (!crowd || (!polls && arg->how && arg->how != KIPC_ARMED_PARKED))
 		return -EINVAL;
 	rc = kipc_seat_check_owner(seat);
 	if (rc)
 		return rc;
 	if (polls)
 		atomic64_inc(&seat->counts.polls);
-	arg->seen = kipc_crowd_arm(crowd, polls ? &seat->members[arg->side] : NULL);
+	if (arg->how)
+		arg->seen = kipc_crowd_arm(crowd, polls ? &seat->members[arg->side] : NULL);
+	else
+		arg->seen = kipc_crowd_disarm(crowd, &seat->members[arg->side]);
 	return kipc_call_reply(call);
 }
 

@@ -112,8 +112,8 @@
  *   (another RING) what it leaves.
  *
  *   Polling. After a verb that found nothing: ARM {POLLED}, look again, and leave it at that: the
- *   file is not ready until something happens on that side. A look that finds something needs no
- *   call: an armed side costs at most one RING of somebody.
+ *   file is not ready until something happens on that side. A look behind ARM that finds something
+ *   says ARM {how 0}: more may be there than what it takes, and the file is ready again.
  *
  *   Death of an end is an event on both sides of a queue. On a pubsub: of the publisher on DATA, of a
  *   subscriber on SPACE, with its bit of sets.bound cleared. Exit, kill -9, exec and the last munmap
@@ -339,7 +339,7 @@ struct kipc_ioc_stat {
 struct kipc_ioc_arm {
 	__u32 size;
 	__u32 side; /* KIPC_SIDE_* */
-	__u32 how;  /* one of KIPC_ARMED_PARKED, KIPC_ARMED_POLLED */
+	__u32 how; /* one of KIPC_ARMED_PARKED, KIPC_ARMED_POLLED; 0: this end polls armed no more */
 	__u32 seen; /* out: what the bell's armed word holds as long as nothing happens */
 };
 

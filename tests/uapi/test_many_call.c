@@ -368,10 +368,11 @@ Test(many_call, an_end_of_a_queue_does_all)
 	for (unsigned side = 0; side < 2; side++) {
 		must_eq(many_arm(&m, side, KIPC_ARMED_PARKED), 0);
 		must_eq(many_arm(&m, side, KIPC_ARMED_POLLED), 0);
+		must_eq(many_arm(&m, side, 0), 0);
 		must_eq(many_ring(&m, side, KIPC_RING_ONE), 0);
 	}
 	must_eq(many_arm(&m, 2, KIPC_ARMED_PARKED), -EINVAL);
-	must_eq(many_arm(&m, DATA, 0), -EINVAL);
+	must_eq(many_arm(&m, 2, 0), -EINVAL);
 	must_eq(many_arm(&m, DATA, 3), -EINVAL);
 	must_eq(many_arm(&m, DATA, 4), -EINVAL);
 	must_eq(many_ring(&m, 2, KIPC_RING_ONE), -EINVAL);

@@ -393,6 +393,10 @@ Test(many_wait, a_side_is_ready_until_it_is_armed)
 	must_eq(poll_now(m.fd, POLLIN | POLLOUT), POLLIN | POLLOUT);
 	must_eq(many_arm(&m, DATA, KIPC_ARMED_POLLED), 0);
 	must_eq(poll_now(m.fd, POLLIN | POLLOUT), POLLOUT);
+	must_eq(many_arm(&m, DATA, 0), 0); /* found something behind it */
+	must_eq(poll_now(m.fd, POLLIN | POLLOUT), POLLIN | POLLOUT);
+	must_eq(many_arm(&m, DATA, KIPC_ARMED_POLLED), 0);
+	must_eq(poll_now(m.fd, POLLIN | POLLOUT), POLLOUT);
 	must_eq(many_arm(&m, SPACE, KIPC_ARMED_POLLED), 0);
 	must_eq(poll_now(m.fd, POLLIN | POLLOUT), 0);
 	must_eq(many_seen(&m, DATA) & KIPC_ARMED_FLAGS, KIPC_ARMED_POLLED);
