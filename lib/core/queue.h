@@ -108,6 +108,9 @@ int kipc__queue_reap(struct kipc__queue *q, uint32_t end);
  */
 int kipc__queue_mend(struct kipc__queue *q);
 
+/* The same at all slots at once: for who clears away a dead end, perhaps behind one that died over it. */
+int kipc__queue_mend_all(struct kipc__queue *q);
+
 /* Has a sender waited for several slots at once? Then a free slot concerns all of them. */
 static inline bool kipc__queue_crowd(const struct kipc__queue *q)
 {

@@ -156,10 +156,15 @@ static bool left_behind(const struct kipc__queue *q, uint32_t prio, uint64_t i, 
 	return kipc__queue_distance(*pos, cons) < 0 && kipc__load_relaxed(slot) == w;
 }
 
-int kipc__queue_mend(struct kipc__queue *q)
+static uint64_t all_slots(const struct kipc__queue *q)
 {
-	uint64_t all = (uint64_t)q->geom.classes << q->shift;
-	uint64_t n = all < MEND_SLOTS ? all : MEND_SLOTS;
+	return (uint64_t)q->geom.classes << q->shift;
+}
+
+/* Look at n slots, from where the last look ended. */
+static int mend(struct kipc__queue *q, uint64_t n)
+{
+	uint64_t all = all_slots(q);
 	uint32_t found = 0;
 	uint32_t prio;
 	uint64_t i, pos;
@@ -175,4 +180,16 @@ int kipc__queue_mend(struct kipc__queue *q)
 	if (found)
 		kipc__queue_announce(q, found);
 	return found != 0;
+}
+
+int kipc__queue_mend(struct kipc__queue *q)
+{
+	uint64_t all = all_slots(q);
+
+	return mend(q, all < MEND_SLOTS ? all : MEND_SLOTS);
+}
+
+int kipc__queue_mend_all(struct kipc__queue *q)
+{
+	return mend(q, all_slots(q));
 }

@@ -343,6 +343,31 @@ Test(queue, a_thousand_deaths_leak_nothing)
 	queue_box_free(&b);
 }
 
+/* However far it lies from where the next look begins. */
+Test(queue, a_look_at_all_finds_the_last)
+{
+	struct kipc_msg m[32];
+	struct queue_box b;
+	uint64_t cons;
+
+	make(&b, 1024, 1);
+	for (uint64_t i = 0; i < 1000; i++)
+		must_eq(queue_box_put(&b, 0, 10, 0, i), 1);
+	for (uint64_t i = 0; i < 990; i++)
+		queue_box_take(&b, 1, 10, 0, i);
+	must_eq(kipc__queue_peek(&b.end[4], m, 10), 10);
+	cons = b.area->classes[0].cons;
+	must_eq(queue_box_kill(&b, 4), 10);
+	b.area->classes[0].cons = cons;
+	must_eq(kipc__queue_ready(&b.end[1]), 0);
+	must_eq(kipc__queue_mend(&b.end[1]), 0);
+	must_eq(kipc__queue_mend_all(&b.end[1]), 1);
+	for (uint64_t i = 990; i < 1000; i++)
+		queue_box_take(&b, 1, 10, 0, i);
+	must_eq(kipc__queue_mend_all(&b.end[1]), 0);
+	queue_box_free(&b);
+}
+
 /* Somebody was killed after he made a message available again and before he said where. */
 Test(queue, a_message_behind_its_hint_is_found)
 {
