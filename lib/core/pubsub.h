@@ -26,9 +26,10 @@
 
 /* The shared memory of both. */
 struct kipc__pubsub {
-	uint8_t *data;              /* 2 * bytes: mapped twice */
-	struct kipc_ring_pub *ctrl; /* the publisher's page */
-	uint8_t *ctrls;             /* CTRL[0], one of the next every ctrl_bytes */
+	uint8_t *data;               /* 2 * bytes: mapped twice */
+	struct kipc_ring_pub *ctrl;  /* the publisher's page */
+	struct kipc_ring_ctrl *mine; /* of the subscriber that I am; NULL: the one in ctrls */
+	uint8_t *ctrls;              /* CTRL[0], one of the next every ctrl_bytes */
 	uint32_t ctrl_bytes;
 	unsigned nr_ends;
 	__u64 *bound; /* [2], in STATUS */

@@ -157,7 +157,8 @@ static int resume(struct kipc__sub *s)
 int kipc__sub_init(struct kipc__sub *s, const struct kipc__pubsub *at, unsigned end, bool lossy,
                    bool from_oldest)
 {
-	struct kipc_ring_ctrl *mine = (void *)(at->ctrls + (size_t)end * at->ctrl_bytes);
+	struct kipc_ring_ctrl *mine = at->mine ? at->mine
+	                                       : (void *)(at->ctrls + (size_t)end * at->ctrl_bytes);
 
 	*s = (struct kipc__sub){
 		.at = *at,

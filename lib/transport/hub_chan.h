@@ -132,6 +132,7 @@ struct kipc__hub {
 	size_t status_bytes;
 	struct kipc_ring_status *status; /* mapped, as the back end allows */
 	uint8_t *ctrl;                   /* CTRL[0], one of the next every ident.ctrl_bytes */
+	struct kipc_ring_ctrl *mine;     /* CTRL[end], which I may write */
 	uint8_t *data;
 };
 
@@ -202,6 +203,7 @@ extern const struct kipc__hub_kind kipc__queue_kind;  /* queue.c */
 extern const struct kipc__hub_kind kipc__pubsub_kind; /* pubsub.c */
 
 /* The back ends. */
-extern const struct kipc__hub_back kipc__hub_shm; /* hub_shm_name.c */
+extern const struct kipc__hub_back kipc__hub_shm;  /* hub_shm_name.c */
+extern const struct kipc__hub_back kipc__hub_kmod; /* hub_kmod.c */
 
 #endif /* KIPC_TRANSPORT_HUB_CHAN_H */

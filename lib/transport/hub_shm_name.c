@@ -59,8 +59,10 @@ static int reclaim(struct kipc__hub *h)
 /* My place is taken: begin, and say so. */
 static int settle(struct kipc__hub *h, const struct kipc__config *cfg)
 {
-	int r = h->kind->join(h, cfg);
+	int r;
 
+	h->mine = kipc__hub_ctrl(h, h->end);
+	r = h->kind->join(h, cfg);
 	if (r == 0)
 		kipc__hub_shm_settle(h);
 	return r;

@@ -40,7 +40,7 @@ static uint32_t *gone_word(const struct kipc__hub *h)
 
 static struct kipc_ring_pub *pub_ctrl(const struct kipc__hub *h)
 {
-	return (struct kipc_ring_pub *)kipc__hub_ctrl(h, 0);
+	return (struct kipc_ring_pub *)(h->end == 0 && h->mine ? h->mine : kipc__hub_ctrl(h, 0));
 }
 
 /* ---- making and joining ----------------------------------------------------------------- */
@@ -101,6 +101,7 @@ static struct kipc__pubsub memory_of(const struct kipc__hub *h)
 	return (struct kipc__pubsub){
 		.data = h->data,
 		.ctrl = pub_ctrl(h),
+		.mine = h->mine,
 		.ctrls = h->ctrl,
 		.ctrl_bytes = h->ident.ctrl_bytes,
 		.nr_ends = h->ident.nr_ends,
