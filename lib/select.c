@@ -46,6 +46,16 @@ static void why_add_carriers(unsigned kind)
 			kipc__why_add(" %s", (*t)->scheme);
 }
 
+/* Does it run here, with this kind? */
+static void ask(const struct kipc__transport *t, unsigned kind, struct kipc__verdict *v)
+{
+	if (carries(t, kind))
+		t->probe(v);
+	if (!carries(t, kind) || (v->status == 0 && (v->lacks & kind)))
+		*v = (struct kipc__verdict){ .status = -EOPNOTSUPP,
+			                     .why = "no channels of this kind" };
+}
+
 static int exactly(const char *scheme, unsigned kind, const struct kipc__transport **out)
 {
 	struct kipc__verdict v = { 0 };
@@ -58,7 +68,7 @@ static int exactly(const char *scheme, unsigned kind, const struct kipc__transpo
 		why_add_carriers(kind);
 		return -EOPNOTSUPP;
 	}
-	(*out)->probe(&v);
+	ask(*out, kind, &v);
 	if (v.status == 0)
 		return 0;
 	kipc__why_set("%s: %s", scheme, v.why);
@@ -75,10 +85,7 @@ static int best(unsigned kind, const struct kipc__transport **out)
 
 		if (!(*t)->automatic)
 			continue;
-		if (!carries(*t, kind))
-			v = (struct kipc__verdict){ -EOPNOTSUPP, "no channels of this kind", "" };
-		else
-			(*t)->probe(&v);
+		ask(*t, kind, &v);
 		if (v.status == 0) {
 			*out = *t;
 			if (*kipc_why())

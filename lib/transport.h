@@ -10,7 +10,8 @@
  *
  * Every slot is filled. What a transport cannot do is one of the typed refusals below, shared by all.
  *
- * The second seam lies under the ring family: transport/ring_base.h.
+ * More seams lie under the ring family (transport/ring_base.h) and under the kinds with many ends
+ * (transport/hub_chan.h).
  */
 #ifndef KIPC_TRANSPORT_H
 #define KIPC_TRANSPORT_H
@@ -75,7 +76,8 @@ struct kipc_chan {
 
 /* Why a transport does not run here. */
 struct kipc__verdict {
-	int status; /* 0 or a negative errno */
+	int status;     /* 0 or a negative errno */
+	unsigned lacks; /* kinds of this transport that do not run here: KIPC_PUBSUB, ... */
 	char why[160];
 	char cure[160];
 };

@@ -8,6 +8,7 @@
 #include "../os/region.h"
 #include "../os/sys.h"
 #include "byte_stream.h"
+#include "hub_chan.h"
 #include "kmod_dev.h"
 #include "ring_base.h"
 #include "ring_layout.h"
@@ -172,30 +173,6 @@ static void create_fill(struct kipc_ioc_create *req, const struct kipc__config *
 	strcpy(req->name, cfg->name);
 }
 
-/* What the module's refusals mean to the user. */
-static int explain(int r)
-{
-	static const struct {
-		int err;
-		const char *text;
-	} texts[] = {
-		{ -ENOSPC, "your limit of channel memory or channels in the module is reached" },
-		{ -ENOMEM,
-		  "the kernel has no memory for these rings (or the cgroup, or the node)" },
-		{ -EINVAL, "the module refuses this size, alignment or node" },
-		{ -EEXIST, "the name exists" },
-		{ -ENOENT, "there is no channel of this name" },
-		{ -EBUSY, "both ends of it are taken" },
-		{ -EACCES, "the mode of the name refuses you" },
-	};
-	size_t i;
-
-	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
-		if (texts[i].err == r)
-			kipc__why_set("%s", texts[i].text);
-	return r;
-}
-
 static int kmod_pair(struct kipc_chan *out[2], const struct kipc__config *cfg)
 {
 	struct kipc_ioc_create req;
@@ -205,7 +182,7 @@ static int kmod_pair(struct kipc_chan *out[2], const struct kipc__config *cfg)
 	if (dev < 0)
 		return dev;
 	create_fill(&req, cfg);
-	r = explain(kipc__kmod_call(dev, KIPC_IOC_CREATE, &req));
+	r = kipc__kmod_explain(kipc__kmod_call(dev, KIPC_IOC_CREATE, &req));
 	kipc__fd_close(dev);
 	if (r < 0)
 		return r;
@@ -248,30 +225,27 @@ static int meet(int dev, const struct kipc__config *cfg, int *fd)
 			r = kipc__kmod_call(dev, KIPC_IOC_CREATE, &req);
 			*fd = req.fd[0];
 			if (r != -EEXIST || (cfg->flags & KIPC_EXCL))
-				return explain(r);
+				return kipc__kmod_explain(r);
 		}
 		r = kipc__kmod_call(dev, KIPC_IOC_ATTACH, &att);
 		*fd = att.fd;
 		/* It went between the two calls: then it can be created after all. */
 	} while (r == -ENOENT && (cfg->flags & KIPC_CREATE));
-	explain(r);
+	if (r == -EINVAL) { /* what else it could find malformed was checked before */
+		kipc__why_set("the name exists and is no pair");
+		return -EEXIST;
+	}
+	kipc__kmod_explain(r);
 	if (r == -EEXIST)
 		kipc__why_set("it exists with another size or alignment than asked for");
 	return r;
 }
 
-static int kmod_open(struct kipc_chan **out, const struct kipc__config *cfg)
+static int kmod_open_pair(struct kipc_chan **out, const struct kipc__config *cfg)
 {
 	struct kipc_chan *c;
-	int dev, fd;
-	int r = kipc__region_name_check(cfg->name);
+	int r, fd, dev = kipc__kmod_open();
 
-	if (r < 0) {
-		kipc__why_set("a name is 1 to %d of A-Z a-z 0-9 . _ - and starts with no dot",
-		              KIPC_NAME_MAX - 1);
-		return r;
-	}
-	dev = kipc__kmod_open();
 	if (dev < 0)
 		return dev;
 	r = meet(dev, cfg, &fd);
@@ -289,6 +263,22 @@ static int kmod_open(struct kipc_chan **out, const struct kipc__config *cfg)
 	else
 		*out = c;
 	return r;
+}
+
+static int kmod_open(struct kipc_chan **out, const struct kipc__config *cfg)
+{
+	int r = kipc__region_name_check(cfg->name);
+
+	if (r < 0) {
+		kipc__why_set("a name is 1 to %d of A-Z a-z 0-9 . _ - and starts with no dot",
+		              KIPC_NAME_MAX - 1);
+		return r;
+	}
+	if (cfg->flags & KIPC_QUEUE)
+		return kipc__hub_open(out, cfg, &kipc__queue_kind, &kipc__hub_kmod);
+	if (cfg->flags & KIPC_PUBSUB)
+		return kipc__hub_open(out, cfg, &kipc__pubsub_kind, &kipc__hub_kmod);
+	return kmod_open_pair(out, cfg);
 }
 
 static int kmod_from_fd(struct kipc_chan **out, int fd, const struct kipc__config *cfg)
@@ -437,6 +427,7 @@ const struct kipc__transport kipc__transport_kmod = {
 	        KIPC_CAP_POLL_FD | KIPC_CAP_DEATH_NOTICE | KIPC_CAP_HOSTILE_SAFE |
 	        KIPC_CAP_PEER_CRED | KIPC_CAP_HANDOVER | KIPC_CAP_NAMED | KIPC_CAP_NUMA,
 	.automatic = true,
+	.kinds = KIPC_PUBSUB | KIPC_QUEUE,
 	.probe = kipc__kmod_probe,
 	.open = kmod_open,
 	.pair = kmod_pair,

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <kipc_dev.h>
+#include <kipc_ring.h>
 #include "../os/sys.h"
 #include "kmod_dev.h"
 
@@ -54,10 +55,38 @@ void kipc__kmod_probe(struct kipc__verdict *v)
 	if (v->status == 0 && info.abi != KIPC_DEV_ABI)
 		v->status = -EPROTO;
 	kipc__fd_close(fd);
-	if (v->status == 0)
+	if (v->status == 0) {
+		v->lacks = (info.kinds & 1U << KIPC_KIND_PUBSUB ? 0 : KIPC_PUBSUB) |
+		           (info.kinds & 1U << KIPC_KIND_QUEUE ? 0 : KIPC_QUEUE);
 		return;
+	}
 	snprintf(v->why, sizeof(v->why), KIPC_DEV_PATH ": %s", what_is_wrong(v->status));
 	for (i = 0; i < sizeof(cures) / sizeof(cures[0]); i++)
 		if (cures[i].status == v->status)
 			snprintf(v->cure, sizeof(v->cure), "%s", cures[i].cure);
+}
+
+/* ---- what its refusals mean to the user ------------------------------------------------- */
+
+int kipc__kmod_explain(int r)
+{
+	static const struct {
+		int err;
+		const char *text;
+	} texts[] = {
+		{ -ENOSPC, "your limit of channel memory or channels in the module is reached" },
+		{ -ENOMEM,
+		  "the kernel has no memory for this channel (or the cgroup, or the node)" },
+		{ -EINVAL, "the module refuses this size, alignment or node" },
+		{ -EEXIST, "the name exists" },
+		{ -ENOENT, "there is no channel of this name" },
+		{ -EBUSY, "both ends of it are taken" },
+		{ -EACCES, "the mode of the name refuses you" },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		if (texts[i].err == r)
+			kipc__why_set("%s", texts[i].text);
+	return r;
 }

@@ -11,6 +11,9 @@ int kipc__kmod_open(void);
 /* ioctl() that returns a negative errno. */
 int kipc__kmod_call(int fd, unsigned long request, void *arg);
 
+/* What a refusal of CREATE or ATTACH means to the user: kipc__why_set(); returns r. */
+int kipc__kmod_explain(int r);
+
 /* The slot of the transport table. */
 void kipc__kmod_probe(struct kipc__verdict *v);
 

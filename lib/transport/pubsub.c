@@ -140,12 +140,7 @@ static int pubsub_join(struct kipc__hub *h, const struct kipc__config *cfg)
 
 /* ---- going ------------------------------------------------------------------------------ */
 
-/* Subscribers get -EPIPE behind the last message, until somebody publishes again. */
-static void publisher_gone(struct kipc__hub *h, uint32_t how)
-{
-	h->back->gone(h, how);
-}
-
+/* Without a publisher subscribers get -EPIPE behind the last message, until somebody publishes again. */
 static void subscriber_gone(struct kipc__hub *h, unsigned end)
 {
 	struct kipc__pubsub at = memory_of(h);
@@ -157,7 +152,7 @@ static void subscriber_gone(struct kipc__hub *h, unsigned end)
 static void pubsub_died(struct kipc__hub *h, unsigned end)
 {
 	if (end == 0)
-		publisher_gone(h, KIPC_GONE_DEAD);
+		h->back->gone(h, KIPC_GONE_DEAD);
 	else
 		subscriber_gone(h, end);
 }
@@ -165,7 +160,7 @@ static void pubsub_died(struct kipc__hub *h, unsigned end)
 static void pubsub_leave(struct kipc__hub *h)
 {
 	if (h->end == 0)
-		publisher_gone(h, KIPC_GONE_CLOSED);
+		h->back->gone(h, KIPC_GONE_CLOSED);
 	else
 		subscriber_gone(h, h->end);
 }
@@ -176,7 +171,7 @@ static int pubsub_shutdown(struct kipc_chan *base, unsigned dirs)
 
 	(void)dirs; /* an end has only one */
 	if (publishes(c))
-		publisher_gone(&c->h, KIPC_GONE_SHUT);
+		c->h.back->gone(&c->h, KIPC_GONE_SHUT);
 	else
 		subscriber_gone(&c->h, c->h.end);
 	return 0;

@@ -138,7 +138,10 @@ static void wake_everybody(struct kipc__hub *h)
 
 static void queue_died(struct kipc__hub *h, unsigned end)
 {
-	(void)kipc__queue_reap(&((struct kipc__queue_chan *)h)->queue, end);
+	struct kipc__queue *q = &((struct kipc__queue_chan *)h)->queue;
+
+	(void)kipc__queue_reap(q, end);
+	(void)kipc__queue_mend_all(q);
 	wake_everybody(h);
 }
 

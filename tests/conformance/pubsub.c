@@ -8,7 +8,7 @@
 
 PUBSUB(each_gets_every_message)
 {
-	struct topic t = topic_new();
+	struct topic t = topic_new(f);
 	struct kipc_chan *pub = topic_publish(&t, "size=64K"), *sub[5];
 	int why;
 
@@ -29,7 +29,7 @@ PUBSUB(each_gets_every_message)
 
 PUBSUB(nobody_listens)
 {
-	struct topic t = topic_new();
+	struct topic t = topic_new(f);
 	struct kipc_chan *pub = topic_publish(&t, "size=4K");
 
 	for (uint64_t i = 0; i < 1000; i++)
@@ -39,7 +39,7 @@ PUBSUB(nobody_listens)
 
 PUBSUB(late_joiners_start_where_they_ask)
 {
-	struct topic t = topic_new();
+	struct topic t = topic_new(f);
 	struct kipc_chan *pub = topic_publish(&t, "size=64K");
 	struct kipc_chan *early = topic_subscribe(&t, "join=oldest"), *newest, *oldest;
 	int why;
@@ -62,7 +62,7 @@ PUBSUB(late_joiners_start_where_they_ask)
 /* The oldest that is left, once older ones are gone. */
 PUBSUB(oldest_of_a_ring_that_went_round)
 {
-	struct topic t = topic_new();
+	struct topic t = topic_new(f);
 	struct kipc_chan *pub = topic_publish(&t, "size=4K"), *sub;
 	uint64_t first = 0, got;
 	uint8_t buf[8];
@@ -84,7 +84,7 @@ PUBSUB(oldest_of_a_ring_that_went_round)
 
 PUBSUB(lossy_counts_are_exact)
 {
-	struct topic t = topic_new();
+	struct topic t = topic_new(f);
 	struct kipc_chan *pub = topic_publish(&t, "size=8K");
 	struct kipc_chan *sub = topic_subscribe(&t, "loss=1");
 	uint64_t sent = 0, next = 0, random = 5;
@@ -105,7 +105,7 @@ PUBSUB(lossy_counts_are_exact)
 
 PUBSUB(reliable_stops_the_publisher)
 {
-	struct topic t = topic_new();
+	struct topic t = topic_new(f);
 	struct kipc_chan *pub = topic_publish(&t, "size=8K");
 	struct kipc_chan *sub = topic_subscribe(&t, "");
 	uint64_t sent = 0;
@@ -130,9 +130,9 @@ PUBSUB(reliable_stops_the_publisher)
 }
 
 /* Cut off: what is left, then the loss, then it is waited for again. */
-static void cut_off(const char *options, int64_t timeout)
+static void cut_off(const struct form *f, const char *options, int64_t timeout)
 {
-	struct topic t = topic_new();
+	struct topic t = topic_new(f);
 	struct kipc_chan *pub = topic_publish(&t, options);
 	struct kipc_chan *slow = topic_subscribe(&t, ""), *quick = topic_subscribe(&t, "");
 	uint64_t sent = 0;
@@ -153,19 +153,19 @@ static void cut_off(const char *options, int64_t timeout)
 
 PUBSUB(patience_0_cuts_off_at_once)
 {
-	cut_off("size=8K&patience=0", 0);
-	cut_off("size=8K&patience=0", -1);
+	cut_off(f, "size=8K&patience=0", 0);
+	cut_off(f, "size=8K&patience=0", -1);
 }
 
 PUBSUB(patience_cuts_off_after_a_while)
 {
-	cut_off("size=16K&patience=2000000", -1);
-	cut_off("size=16K&patience=2000000&wait=block", -1);
+	cut_off(f, "size=16K&patience=2000000", -1);
+	cut_off(f, "size=16K&patience=2000000&wait=block", -1);
 }
 
 PUBSUB(a_timeout_shorter_than_patience_cuts_nobody_off)
 {
-	struct topic t = topic_new();
+	struct topic t = topic_new(f);
 	struct kipc_chan *pub = topic_publish(&t, "size=8K&patience=1000000000000");
 	struct kipc_chan *sub = topic_subscribe(&t, "");
 	uint64_t sent = 0;
@@ -182,7 +182,7 @@ PUBSUB(a_timeout_shorter_than_patience_cuts_nobody_off)
 
 PUBSUB(in_place)
 {
-	struct topic t = topic_new();
+	struct topic t = topic_new(f);
 	struct kipc_chan *pub = topic_publish(&t, "size=8K&align=64&payload=1");
 	struct kipc_chan *sub = topic_subscribe(&t, "");
 	struct kipc_msg m[3];
@@ -220,7 +220,7 @@ PUBSUB(in_place)
 
 PUBSUB(release_of_what_was_overtaken)
 {
-	struct topic t = topic_new();
+	struct topic t = topic_new(f);
 	struct kipc_chan *pub = topic_publish(&t, "size=4K");
 	struct kipc_chan *sub = topic_subscribe(&t, "loss=1");
 	struct kipc_msg m[4];
@@ -241,7 +241,7 @@ PUBSUB(release_of_what_was_overtaken)
 
 PUBSUB(lengths)
 {
-	struct topic t = topic_new();
+	struct topic t = topic_new(f);
 	struct kipc_chan *pub = topic_publish(&t, "size=16K");
 	struct kipc_chan *sub = topic_subscribe(&t, "");
 	size_t longest = chan_get(pub, KIPC_OPT_MAX_MSG);
@@ -269,7 +269,7 @@ PUBSUB(lengths)
 
 PUBSUB(latest)
 {
-	struct topic t = topic_new();
+	struct topic t = topic_new(f);
 	struct kipc_chan *pub = topic_publish(&t, "size=4K"), *sub = topic_subscribe(&t, "loss=1");
 	uint64_t value = 0, number = 0;
 	uint8_t byte;
@@ -290,7 +290,7 @@ PUBSUB(latest)
 
 PUBSUB(polling)
 {
-	struct topic t = topic_new();
+	struct topic t = topic_new(f);
 	struct kipc_chan *pub = topic_publish(&t, "size=4K"), *sub = topic_subscribe(&t, "");
 	struct pollfd in = { .fd = (int)must_ok(kipc_chan_fd(sub, KIPC_IN)), .events = POLLIN };
 	struct pollfd out = { .fd = (int)must_ok(kipc_chan_fd(pub, KIPC_OUT)), .events = POLLIN };
@@ -318,9 +318,29 @@ PUBSUB(polling)
 	kipc_chan_close(sub);
 }
 
+/* Also one that is asked for when messages are there already, and while there are more than are taken. */
+PUBSUB(a_descriptor_is_readable_while_messages_are_left)
+{
+	struct topic t = topic_new(f);
+	struct kipc_chan *pub = topic_publish(&t, "size=8K"), *sub = topic_subscribe(&t, "");
+	struct pollfd in = { .events = POLLIN }, out = { .events = POLLIN };
+
+	for (uint64_t i = 0; i < 3; i++)
+		must_eq(topic_put(pub, MAX, i, 0), 0);
+	in.fd = kipc_chan_fd(sub, KIPC_IN);
+	out.fd = kipc_chan_fd(pub, KIPC_OUT);
+	for (uint64_t i = 0; i < 3; i++) {
+		must_eq(poll(&in, 1, -1), 1);
+		must(topic_take(sub, MAX, i, 0) >= 0);
+	}
+	must_eq(poll(&out, 1, -1), 1);
+	kipc_chan_close(pub);
+	kipc_chan_close(sub);
+}
+
 PUBSUB(publishers_come_and_go)
 {
-	struct topic t = topic_new();
+	struct topic t = topic_new(f);
 	struct kipc_chan *sub = topic_subscribe(&t, "size=8K"), *pub;
 	struct kipc_peer p = { .size = sizeof(p) };
 	uint64_t sent = 0, next = 0;
@@ -355,7 +375,7 @@ PUBSUB(publishers_come_and_go)
 
 PUBSUB(refusals)
 {
-	struct topic t = topic_new();
+	struct topic t = topic_new(f);
 	struct kipc_chan *pub, *sub, *pair = NULL;
 	char uri[URI_MAX];
 	uint64_t n;
@@ -376,7 +396,7 @@ PUBSUB(refusals)
 	must_eq(topic_try(&t, KIPC_RECV, "align=64"), -EEXIST);
 	must_eq(topic_try(&t, KIPC_RECV | KIPC_CREATE | KIPC_EXCL, ""), -EEXIST);
 	must_eq(topic_try(&t, KIPC_RECV, "size=8K&align=8"), 0);
-	snprintf(uri, sizeof(uri), "shm://%s", t.name);
+	topic_uri(&t, "", uri, sizeof(uri));
 	must_eq(kipc_chan_open(&pair, uri, KIPC_PAIR | KIPC_CREATE, NULL), -EEXIST);
 	must_eq(kipc_recv(pub, &n, 8, 0), -EACCES);
 	must_eq(kipc_send(sub, &n, 8, 0), -EACCES);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* pubsub.h - what the tests of KIPC_PUBSUB share; so far one transport carries the kind. */
+/* pubsub.h - what the tests of KIPC_PUBSUB share, over each transport that carries the kind. */
 #ifndef CONFORMANCE_PUBSUB_H
 #define CONFORMANCE_PUBSUB_H
 
@@ -8,16 +8,19 @@
 #define PUBSUB(name)                                          \
 	static void test_pubsub_##name(const struct form *f); \
 	FORM_TEST(shm_named, pubsub_##name)                   \
+	FORM_TEST(kmod_named, pubsub_##name)                  \
 	static void test_pubsub_##name(const struct form *f __attribute__((unused)))
 
 #define PUB_SEED 23
 
 /* A name that nobody else uses, and ends under it: "size=8K", "loss=1". Created if need be. */
 struct topic {
+	const struct form *form;
 	char name[80];
 };
 
-struct topic topic_new(void);
+struct topic topic_new(const struct form *f);
+void topic_uri(const struct topic *t, const char *options, char *uri, size_t size);
 struct kipc_chan *topic_publish(const struct topic *t, const char *options);
 struct kipc_chan *topic_subscribe(const struct topic *t, const char *options);
 int topic_try(const struct topic *t, unsigned flags, const char *options); /* closes it again */

@@ -31,9 +31,9 @@ static void listen_to_the_end(struct peer *me, void *arg)
 	kipc_chan_close(c);
 }
 
-static void crowd(unsigned nr, const char *options)
+static void crowd(const struct form *f, unsigned nr, const char *options)
 {
-	struct scene s = { .topic = topic_new(), .options = options, .n = harness_rounds(3000) };
+	struct scene s = { .topic = topic_new(f), .options = options, .n = harness_rounds(3000) };
 	struct kipc_chan *pub = topic_publish(&s.topic, "size=16K");
 	struct peer p[CROWD];
 
@@ -50,25 +50,25 @@ static void crowd(unsigned nr, const char *options)
 
 PUBSUB(crowd_of_1)
 {
-	crowd(1, "");
-	crowd(1, "loss=1");
-	crowd(1, "wait=block");
+	crowd(f, 1, "");
+	crowd(f, 1, "loss=1");
+	crowd(f, 1, "wait=block");
 }
 
 PUBSUB(crowd_of_7)
 {
-	crowd(7, "");
-	crowd(7, "loss=1&wait=block");
+	crowd(f, 7, "");
+	crowd(f, 7, "loss=1&wait=block");
 }
 
 PUBSUB(crowd_of_64_reliable)
 {
-	crowd(CROWD, "");
+	crowd(f, CROWD, "");
 }
 
 PUBSUB(crowd_of_64_lossy)
 {
-	crowd(CROWD, "loss=1");
+	crowd(f, CROWD, "loss=1");
 }
 
 static void just_stay(struct peer *me, void *arg)
@@ -82,7 +82,7 @@ static void just_stay(struct peer *me, void *arg)
 /* All places taken; a killed one's is free again. */
 PUBSUB(no_place_left)
 {
-	struct topic t = topic_new();
+	struct topic t = topic_new(f);
 	struct kipc_chan *pub = topic_publish(&t, "size=16K"), *sub[CROWD];
 	struct peer p;
 
@@ -136,7 +136,7 @@ static void come_and_go(struct peer *me, void *arg)
 
 PUBSUB(joins_and_leaves_at_any_time)
 {
-	struct scene s = { .topic = topic_new(), .n = harness_rounds(100000) };
+	struct scene s = { .topic = topic_new(f), .n = harness_rounds(100000) };
 	struct kipc_chan *pub = topic_publish(&s.topic, "size=8K");
 	struct peer p[6];
 
@@ -180,7 +180,7 @@ static void watch_latest(struct peer *me, void *arg)
 
 PUBSUB(latest_is_never_torn)
 {
-	struct scene s = { .topic = topic_new(), .n = harness_rounds(40000) };
+	struct scene s = { .topic = topic_new(f), .n = harness_rounds(40000) };
 	struct kipc_chan *pub = topic_publish(&s.topic, "size=4K");
 	uint8_t value[VALUE];
 	struct peer p[3];
@@ -230,9 +230,9 @@ static void run_killer(struct peer *me, void *arg)
 }
 
 /* The publisher sleeps for room, spins for it, or polls for it, when the one in its way is killed. */
-static void killed_subscriber(const char *options, bool polls)
+static void killed_subscriber(const struct form *f, const char *options, bool polls)
 {
-	struct scene s = { .topic = topic_new(), .options = "" };
+	struct scene s = { .topic = topic_new(f), .options = "" };
 	struct kipc_chan *pub = topic_publish(&s.topic, options);
 	struct peer victim, killer;
 	struct kill_order order;
@@ -265,10 +265,10 @@ static void killed_subscriber(const char *options, bool polls)
 
 PUBSUB(a_killed_subscriber_frees_the_publisher)
 {
-	killed_subscriber("size=8K&wait=block", false);
-	killed_subscriber("size=8K&wait=spin", false);
-	killed_subscriber("size=8K", false);
-	killed_subscriber("size=8K", true);
+	killed_subscriber(f, "size=8K&wait=block", false);
+	killed_subscriber(f, "size=8K&wait=spin", false);
+	killed_subscriber(f, "size=8K", false);
+	killed_subscriber(f, "size=8K", true);
 }
 
 static void publish_for_ever(struct peer *me, void *arg)
@@ -292,7 +292,7 @@ static void publish_for_ever(struct peer *me, void *arg)
 /* Killed anywhere: what was committed is whole and in order, then -EPIPE; the next one goes on. */
 PUBSUB(a_killed_publisher_leaves_nothing_torn)
 {
-	struct scene s = { .topic = topic_new() };
+	struct scene s = { .topic = topic_new(f) };
 	struct kipc_chan *sub = topic_subscribe(&s.topic, "size=8K");
 	struct kipc_chan *lossy = topic_subscribe(&s.topic, "loss=1");
 	unsigned rounds = harness_rounds(60);
@@ -330,9 +330,9 @@ static void publish_and_stop(struct peer *me, void *arg)
 }
 
 /* Subscribers that sleep, spin and poll hear of it. */
-static void killed_publisher(const char *options, bool polls)
+static void killed_publisher(const struct form *f, const char *options, bool polls)
 {
-	struct scene s = { .topic = topic_new() };
+	struct scene s = { .topic = topic_new(f) };
 	struct kipc_chan *sub = topic_subscribe(&s.topic, options);
 	struct peer victim, killer;
 	struct kill_order order;
@@ -361,9 +361,9 @@ static void killed_publisher(const char *options, bool polls)
 
 PUBSUB(subscribers_hear_of_a_killed_publisher)
 {
-	killed_publisher("wait=block", false);
-	killed_publisher("wait=spin&loss=1", false);
-	killed_publisher("", true);
+	killed_publisher(f, "wait=block", false);
+	killed_publisher(f, "wait=spin&loss=1", false);
+	killed_publisher(f, "", true);
 }
 
 /* ---- two users -------------------------------------------------------------------------- */
@@ -393,9 +393,9 @@ static void visit_topic(struct peer *me, void *arg)
 	kipc_chan_close(c);
 }
 
-static void check_mode(const char *options, int want)
+static void check_mode(const struct form *f, const char *options, int want)
 {
-	struct visit v = { .topic = topic_new(), .want = want };
+	struct visit v = { .topic = topic_new(f), .want = want };
 	struct kipc_chan *pub;
 	struct peer p;
 
@@ -416,10 +416,10 @@ static void check_mode(const char *options, int want)
 
 PUBSUB(mode_0600_refuses_others)
 {
-	check_mode("size=8K", -EACCES);
+	check_mode(f, "size=8K", -EACCES);
 }
 
 PUBSUB(mode_0666_admits_others)
 {
-	check_mode("size=8K&mode=0666", 0);
+	check_mode(f, "size=8K&mode=0666", 0);
 }

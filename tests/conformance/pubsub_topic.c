@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: MIT
 #include "pubsub.h"
 
-struct topic topic_new(void)
+struct topic topic_new(const struct form *f)
 {
-	struct topic t;
+	struct topic t = { .form = f };
 
 	snprintf(t.name, sizeof(t.name), "%s", harness_name());
 	return t;
+}
+
+void topic_uri(const struct topic *t, const char *options, char *uri, size_t size)
+{
+	snprintf(uri, size, "%s://%s%s%s", t->form->scheme, t->name, *options ? "?" : "", options);
 }
 
 static int try_open(struct kipc_chan **c, const struct topic *t, unsigned flags,
@@ -14,7 +19,7 @@ static int try_open(struct kipc_chan **c, const struct topic *t, unsigned flags,
 {
 	char uri[URI_MAX];
 
-	snprintf(uri, sizeof(uri), "shm://%s%s%s", t->name, *options ? "?" : "", options);
+	topic_uri(t, options, uri, sizeof(uri));
 	return kipc_chan_open(c, uri, KIPC_PUBSUB | flags, NULL);
 }
 

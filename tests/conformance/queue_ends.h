@@ -8,6 +8,7 @@
 #define QUEUE_TEST(name)                               \
 	static void test_##name(const struct form *f); \
 	FORM_TEST(shm_named, name)                     \
+	FORM_TEST(kmod_named, name)                    \
 	static void test_##name(const struct form *f __attribute__((unused)))
 
 /* An end of the queue with this URI, created if it is not there; it must be had. */
