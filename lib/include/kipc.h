@@ -289,7 +289,7 @@ KIPC_API ssize_t kipc_read(struct kipc_chan *c, void *buf, size_t cap, int64_t t
  * All of it can be written by every end: one that writes nonsense there can make others lose messages or
  * end with -EBADMSG; it cannot make them read or write outside. kipc_chan_peer() tells whether anybody
  * else has the queue open. kipc_chan_pair(), kipc_chan_from_fd() and kipc_chan_handover() are -EOPNOTSUPP.
- * Only shm carries this kind.
+ * kmod and shm carry this kind.
  */
 
 /* In kipc_msg.flags. The priority of a message: 0 (what kipc_send() takes) to one less than the queue
@@ -331,8 +331,8 @@ KIPC_API ssize_t kipc_read(struct kipc_chan *c, void *buf, size_t cap, int64_t t
  * get its messages. A subscriber's death frees the publisher within 100 ms.
  *
  * kipc_chan_peer() tells a subscriber about the publisher, and the publisher whether there is any
- * subscriber. kipc_chan_pair(), kipc_chan_from_fd() and kipc_chan_handover() are -EOPNOTSUPP. Only shm
- * carries this kind.
+ * subscriber. kipc_chan_pair(), kipc_chan_from_fd() and kipc_chan_handover() are -EOPNOTSUPP. kmod
+ * and shm carry this kind.
  */
 
 /*
