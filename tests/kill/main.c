@@ -128,10 +128,10 @@ static void run_scene(struct stage *s, const char *scheme, unsigned number)
 
 static bool concerns(const struct scene *scene, const struct flavour *flavour, const char *scheme)
 {
-	bool needs_shm = scene->kind || scene->sweeps;
 	bool needs_name = scene->creates || scene->kind || scene->named_only;
 
-	return (flavour->named || !needs_name) && (!needs_shm || !strcmp(scheme, "shm")) &&
+	return (flavour->named || !needs_name) && (!scene->sweeps || !strcmp(scheme, "shm")) &&
+	       (!scene->kind || strcmp(scheme, "unix") != 0) &&
 	       !strncmp(wanted.only, scene->name, strlen(wanted.only));
 }
 
