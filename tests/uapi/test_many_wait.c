@@ -317,7 +317,7 @@ static void *be_impatient(void *arg)
 	uint64_t seed = (uint64_t)gettid();
 
 	while (__atomic_load_n(&c->taken, __ATOMIC_SEQ_CST) < c->wanted) {
-		int64_t until = harness_now() + (int64_t)(harness_random(&seed) % 300000);
+		int64_t until = harness_now() + (int64_t)(harness_random(&seed) % 100000);
 		int rc = many_sleep(c->m, DATA, many_seen(c->m, DATA), until);
 
 		if (rc == 0 && take(c)) {
@@ -334,7 +334,7 @@ static void *be_impatient(void *arg)
 Test(many_wait, who_leaves_takes_no_wake_up_with_it)
 {
 	pthread_t thread[4];
-	struct crowd c = { .wanted = harness_rounds(3000) };
+	struct crowd c = { .wanted = harness_rounds(30000) };
 	struct many m;
 
 	many_new(&m, harness_name(), QUEUE, 0);
