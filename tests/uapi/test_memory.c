@@ -7,23 +7,20 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-#include "uapi.h"
+#include "many.h"
 
 TestSuite(memory, .init = harness_begin);
 
-#define PAGE 4096U
-
 /* Where the pages really are. */
-static void check_placement(const uint8_t *data, unsigned node)
+static void check_placement(const uint8_t *data, uint64_t bytes, unsigned node)
 {
-	void *pages[RING_BYTES / PAGE];
-	int where[RING_BYTES / PAGE];
+	for (uint64_t at = 0; at < bytes; at += PAGE) {
+		void *page = (void *)(data + at);
+		int where = -1;
 
-	for (unsigned i = 0; i < RING_BYTES / PAGE; i++)
-		pages[i] = (void *)(data + i * PAGE);
-	must_sys(syscall(SYS_move_pages, 0, RING_BYTES / PAGE, pages, NULL, where, 0));
-	for (unsigned i = 0; i < RING_BYTES / PAGE; i++)
-		must_eq(where[i], node);
+		must_sys(syscall(SYS_move_pages, 0, 1, &page, NULL, &where, 0));
+		must_eq(where, node);
+	}
 }
 
 Test(memory, lies_on_the_node_that_was_asked_for)
@@ -46,9 +43,34 @@ Test(memory, lies_on_the_node_that_was_asked_for)
 		side_map(&s, c.fd[0]);
 		must_eq(s.status->geom[0].node, KIPC_NODE_ANY);
 		must_eq(s.status->geom[1].node, n);
-		check_placement(s.in, n);
+		check_placement(s.in, RING_BYTES, n);
 	}
 	must(given >= 1);
+}
+
+Test(memory, of_many_ends_lies_on_the_node_that_was_asked_for)
+{
+	struct kipc_ioc_info info = { .size = sizeof(info) };
+	int control = uapi_control(), given = 0;
+
+	must_eq(uapi_call(control, KIPC_IOC_INFO, &info), 0);
+	for (unsigned i = 0; i < 2 * info.nr_nodes; i++) {
+		uint32_t kind = i % 2 ? KIPC_KIND_QUEUE : KIPC_KIND_PUBSUB;
+		struct kipc_ioc_create c = many_arg(harness_name(), kind, i % 2 ? 0 : SUB);
+		struct many m;
+		int rc;
+
+		c.node[0] = (int32_t)(i / 2);
+		rc = uapi_call(control, KIPC_IOC_CREATE, &c);
+		must(rc == 0 || rc == -EINVAL); /* a node without memory, or not ours */
+		if (rc)
+			continue;
+		given++;
+		many_map(&m, c.fd[0]);
+		must_eq(m.status->geom[0].node, i / 2);
+		check_placement(m.data, m.data_bytes, i / 2);
+	}
+	must(given >= 2);
 }
 
 static unsigned long parameter(const char *name, unsigned long value)
@@ -142,6 +164,20 @@ static void write_file(const char *dir, const char *name, const char *text)
 	must(f && fputs(text, f) >= 0 && fclose(f) == 0);
 }
 
+/* A queue of so many bytes. */
+static int create_and_close_queue(int control, uint64_t bytes)
+{
+	struct kipc_ioc_create c = many_arg(harness_name(), KIPC_KIND_QUEUE, 0);
+	int rc;
+
+	c.slots = 1024;
+	c.stride = (uint32_t)(bytes / c.slots);
+	rc = uapi_call(control, KIPC_IOC_CREATE, &c);
+	if (rc == 0)
+		must_sys(close(c.fd[0]));
+	return rc;
+}
+
 static void outgrow_the_cgroup(struct peer *me, void *arg)
 {
 	int control = uapi_control();
@@ -151,6 +187,8 @@ static void outgrow_the_cgroup(struct peer *me, void *arg)
 	for (unsigned i = 0; i < 4; i++) {
 		must_eq(create_and_close(control, 64 << 20), -ENOMEM); /* and nobody is killed */
 		must_eq(create_and_close(control, 1 << 20), 0);
+		must_eq(create_and_close_queue(control, 64 << 20), -ENOMEM);
+		must_eq(create_and_close_queue(control, 1 << 20), 0);
 	}
 }
 
