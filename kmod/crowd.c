@@ -39,9 +39,12 @@ struct kipc_crowd_sleeper {
 
 static struct workqueue_struct *kipc_crowd_callers;
 
+/* Nobody sleeps on because there is no memory for a worker. */
 int kipc_crowd_start(void)
 {
-	kipc_crowd_callers = alloc_workqueue("kipc", WQ_UNBOUND | WQ_HIGHPRI, 0);
+	unsigned int flags = WQ_UNBOUND | WQ_HIGHPRI | WQ_MEM_RECLAIM;
+
+	kipc_crowd_callers = alloc_workqueue("kipc", flags, 0);
 	return kipc_crowd_callers ? 0 : -ENOMEM;
 }
 
