@@ -122,8 +122,9 @@ int kipc__sub_peek(struct kipc__sub *s, struct kipc_msg *m, unsigned n);
 int kipc__sub_release(struct kipc__sub *s, unsigned n);
 int kipc__sub_recv(struct kipc__sub *s, struct kipc_msg *m, unsigned n);
 
-/* Copy the newest message out and leave it there. 1: m->len and *number are its; 0: there is none, or
- * the publisher went round the ring in each of a few attempts; -EMSGSIZE; -EBADMSG.
+/* Copy the newest message out and leave it there; never an older one than was received. 1: m->len and
+ * *number are its; 0: there is none, or the publisher went round the ring in each of a few attempts, of
+ * which who is bound needs three; -EMSGSIZE; -EBADMSG.
  */
 int kipc__sub_latest(struct kipc__sub *s, struct kipc_msg *m, uint64_t *number);
 

@@ -285,26 +285,51 @@ int kipc__sub_recv(struct kipc__sub *s, struct kipc_msg *m, unsigned n)
 	return (int)i;
 }
 
+/* The header of the newest message, from the one at *pos on. The publisher tells the position behind the
+ * header, so what this subscriber has received by now may be newer, by one batch at most, whose records
+ * may each be followed by a discarded one.
+ */
+static uint64_t newest(const struct kipc__sub *s, uint64_t *pos, uint64_t *number)
+{
+	uint64_t header, next = *pos;
+	unsigned i;
+
+	for (i = 0; i <= 2 * KIPC_BATCH_MAX; i++) {
+		*pos = next;
+		header = kipc__load_acquire(kipc__pubsub_word(&s->at, next)); /* (B) */
+		*number = kipc__load_relaxed(kipc__pubsub_word(&s->at, next) + 1);
+		if (!kipc__pubsub_valid(&s->at, header) ||
+		    (!(header & KIPC_REC_DISCARD) && (int64_t)(*number + 1 - s->next) >= 0))
+			break;
+		next += kipc__pubsub_stride(header, s->at.align);
+	}
+	return header;
+}
+
 int kipc__sub_latest(struct kipc__sub *s, struct kipc_msg *m, uint64_t *number)
 {
 	const struct kipc__pubsub *at = &s->at;
-	uint64_t pos, header, len;
+	uint64_t last, pos, header, len;
+	bool none;
 	unsigned i;
 
 	for (i = 0; i < LATEST_TRIES; i++) {
-		pos = kipc__load_acquire(&at->ctrl->last);
-		if (pos == KIPC_PUB_NONE)
-			return 0;
-		if (pos % KIPC_REC_BYTES)
+		last = kipc__load_acquire(&at->ctrl->last);
+		none = last == KIPC_PUB_NONE;
+		if (none) /* then the first one is here, or will be */
+			last = kipc__load_acquire(&at->ctrl->oldest);
+		if (last % KIPC_REC_BYTES)
 			return -EBADMSG;
-		header = kipc__load_acquire(kipc__pubsub_word(at, pos));
-		*number = kipc__load_relaxed(kipc__pubsub_word(at, pos) + 1);
+		pos = last;
+		header = newest(s, &pos, number);
 		len = kipc__ring_header_len(header);
 		if (kipc__pubsub_valid(at, header) && len <= m->len)
 			copy(m->data, kipc__pubsub_word(at, pos) + 2, len);
 		kipc__fence_load(); /* (N) pairs with (M) */
-		if (claimed(s, pos))
+		if (claimed(s, last))
 			continue;
+		if (none && header == 0)
+			return 0;
 		if (!kipc__pubsub_valid(at, header) || (header & KIPC_REC_DISCARD))
 			return -EBADMSG;
 		if (len > m->len)

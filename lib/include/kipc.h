@@ -338,9 +338,14 @@ KIPC_API ssize_t kipc_read(struct kipc_chan *c, void *buf, size_t cap, int64_t t
 /*
  * Copy the newest message out, without taking it: kipc_recv() is not affected. Returns its length; its
  * number, counted from 1 for the first message of the channel, in *number (may be NULL): the same number
- * is the same message. Never blocks and never gives parts of two messages. -EAGAIN: nothing has been
- * published; or, in each of 8 attempts, the publisher wrote a quarter of the ring or more while the
- * message was copied. -EMSGSIZE: it is longer than cap. -EOPNOTSUPP: not KIPC_PUBSUB.
+ * is the same message. Never blocks, never gives parts of two messages, and never an older one than this
+ * end has received.
+ *
+ * A bounded number of steps, whatever the publisher does: a reliable subscriber has it after three
+ * attempts at most; after 8, each of which a lossy one lost because the publisher wrote three sixteenths
+ * of the ring or more during one copy, the result is -EAGAIN: call again, or make the ring larger, if
+ * that happens at all. -EAGAIN also where nothing has been published. -EMSGSIZE: it is longer than cap.
+ * -EOPNOTSUPP: not KIPC_PUBSUB.
  */
 KIPC_API ssize_t kipc_latest(struct kipc_chan *c, void *buf, size_t cap, uint64_t *number);
 

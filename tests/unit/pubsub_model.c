@@ -190,6 +190,31 @@ Test(pubsub, bound_behind_a_claim)
 	pubsub_bed_free(b);
 }
 
+/* The publisher tells where the newest is behind its header: who has received it finds it all the same. */
+Test(pubsub, latest_is_no_older_than_what_was_received)
+{
+	struct pubsub_bed *b = pubsub_bed_make(4096, 8, 0);
+	uint8_t copy[2048];
+	uint64_t number, before = KIPC_PUB_NONE;
+
+	must_eq(kipc__sub_init(&b->sub[1], &b->at, 1, false, false), 0);
+	for (unsigned i = 0; i < 100; i++) {
+		struct kipc_msg m = { .data = copy, .len = sizeof(copy) };
+
+		must_eq(pubsub_bed_put(b, 1 + i % 3, i % 2), 1 + i % 3);
+		while (pubsub_bed_take(b, 1, false) == 1)
+			;
+		b->at.ctrl->last = before; /* as it is until the next step of the publisher */
+		must_eq(kipc__sub_latest(&b->sub[1], &m, &number), 1);
+		must_eq(number, b->pub.number - 1);
+		must(pubsub_bed_is(b, copy, m.len, number));
+		must_eq(pubsub_bed_put(b, 1, false), 1);
+		before = b->at.ctrl->last;
+		must_eq(pubsub_bed_take(b, 1, true), 1);
+	}
+	pubsub_bed_free(b);
+}
+
 /* While it looks for its place nothing is claimed: also where nothing has ever been published. */
 Test(pubsub, a_newcomer_holds_the_publisher)
 {
