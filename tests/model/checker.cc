@@ -253,24 +253,25 @@ bool kipc__model_mortal(void (*body)(void), unsigned accesses)
 }
 
 // The kernel compares and enqueues under the lock of its hash bucket, so that is one step here: the
-// comparison sees the last value, and nothing comes between it and the sleep.
+// comparison sees the last value, and nothing comes between it and the sleep. Few sleeps end for no
+// reason, or those would make up for wake-ups that are lost.
 void kipc__model_futex_wait(uint32_t *word_at, uint32_t expected, bool timed)
 {
 	word &w = must_find(word_at, 4);
 
 	step();
 	if (w.atomic.get().fetch_add(0, rl::mo_seq_cst, $) == expected)
-		w.atomic.get().wait(rl::ctx(), timed, !timed, $);
+		w.atomic.get().wait(rl::ctx(), timed, !timed && rl::rand(8) == 0, $);
 	rl::atomic_thread_fence(rl::mo_seq_cst, $);
 }
 
-void kipc__model_futex_wake(uint32_t *word_at, unsigned n)
+unsigned kipc__model_futex_wake(uint32_t *word_at, unsigned n)
 {
 	word &w = must_find(word_at, 4);
 
 	step();
 	rl::atomic_thread_fence(rl::mo_seq_cst, $);
-	w.atomic.get().wake(rl::ctx(), static_cast<rl::thread_id_t>(n), $);
+	return w.atomic.get().wake(rl::ctx(), static_cast<rl::thread_id_t>(n), $);
 }
 
 void kipc__model_fence_others(void)

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include "os/wake.h"
+#include "transport/hub_shm.h"
+#include "transport/shm_chan.h"
+#include "crowd.h"
+
+static uint8_t memory[CROWD][8192] __attribute__((aligned(64)));
+static struct kipc__hub_shm own[CROWD];
+static struct kipc_ring_status status;
+static struct kipc_ring_ctrl ctrl[CROWD];
+static uint8_t data[32768] __attribute__((aligned(64)));
+
+/* What the kernel knows. */
+static uint32_t held[CROWD];
+static bool naps;
+static int64_t clock_ns;
+
+struct kipc__hub *kipc__model_hub(unsigned end)
+{
+	return (struct kipc__hub *)memory[end];
+}
+
+static void declare(void)
+{
+	const struct kipc_ring_bells *b = &status.bells[0];
+	unsigned e;
+
+	kipc__model_word(&b->data.armed, 4, 0);
+	kipc__model_word(&b->data.gone, 4, 0);
+	kipc__model_word(&b->space.armed, 4, 0);
+	kipc__model_word(&b->space.gone, 4, 0);
+	kipc__model_word(&status.sets.looked_at, 8, 0);
+	for (e = 0; e < CROWD; e++) {
+		kipc__model_word(&status.ends[e].state, 4, KIPC_END_LIVE);
+		kipc__model_word(&status.ends[e].generation, 4, 0);
+		kipc__model_word(&held[e], 4, 1);
+	}
+}
+
+static void make(unsigned end, const struct kipc__hub_kind *kind, const struct kipc__hub_plan *plan)
+{
+	struct kipc__hub *h = kipc__model_hub(end);
+
+	memset(h, 0, sizeof(memory[end]));
+	kipc__model_assert(kind->handle_bytes <= sizeof(memory[end]), "a handle is too large");
+	own[end] =
+		(struct kipc__hub_shm){ .placed = true, .epoll = { -1, -1 }, .bell = { -1, -1 } };
+	h->ops = *kind->ops;
+	h->base.ops = &h->ops;
+	h->base.wait = KIPC_WAIT_BLOCK;
+	h->kind = kind;
+	h->back = &kipc__hub_shm;
+	h->own = &own[end];
+	h->end = end;
+	h->ident.nr_ends = CROWD;
+	h->ident.ctrl_bytes = sizeof(ctrl[0]);
+	h->geom[0] = plan->geom[0];
+	h->geom[1] = plan->geom[1];
+	h->data_bytes = plan->data_bytes;
+	h->status = &status;
+	h->ctrl = (uint8_t *)ctrl;
+	h->data = data;
+}
+
+void kipc__model_crowd_setup(const struct kipc__hub_kind *kind, const struct kipc__hub_plan *plan,
+                             bool deaths)
+{
+	unsigned e;
+
+	naps = deaths;
+	clock_ns = 0;
+	memset(&status, 0, sizeof(status));
+	memset(ctrl, 0, sizeof(ctrl));
+	memset(data, 0, sizeof(data));
+	declare();
+	for (e = 0; e < CROWD; e++) {
+		make(e, kind, plan);
+		kipc__model_assert(kind->format(kipc__model_hub(e)) == 0, "no region");
+	}
+}
+
+void kipc__model_crowd_join(unsigned end, const struct kipc__config *cfg)
+{
+	struct kipc__hub *h = kipc__model_hub(end);
+
+	kipc__model_assert(h->kind->join(h, cfg) == 0, "an end does not join");
+}
+
+void kipc__model_crowd_leave(unsigned end)
+{
+	struct kipc__hub *h = kipc__model_hub(end);
+
+	h->kind->leave(h);
+	kipc__hub_shm_drop(h);
+}
+
+void kipc__model_crowd_die(unsigned end)
+{
+	kipc__model_fence(KIPC__SEQ_CST); /* a process that ends goes through the kernel */
+	kipc__store_release(&held[end], 0);
+}
+
+/* ---- the kernel --------------------------------------------------------------------------- */
+
+int kipc__lockfile_held(struct kipc__lockfile *f, unsigned byte, pid_t *pid)
+{
+	(void)f;
+	*pid = 0;
+	return byte == KIPC__SHM_SETUP_BYTE
+	               ? 0
+	               : (int)kipc__load_acquire(&held[byte - KIPC__HUB_BYTE(0)]);
+}
+
+void kipc__lockfile_drop(struct kipc__lockfile *f, unsigned byte)
+{
+	(void)f;
+	kipc__store_release(&held[byte - KIPC__HUB_BYTE(0)], 0);
+}
+
+void kipc__region_bell_unlink(const char *name, const __u64 id[2], unsigned end)
+{
+	(void)name, (void)id, (void)end;
+}
+
+int kipc__futex_wait(uint32_t *word, uint32_t expected, int64_t deadline, int64_t nap)
+{
+	(void)deadline, (void)nap;
+	kipc__model_futex_wait(word, expected, naps);
+	return naps ? -ETIMEDOUT : 0;
+}
+
+void kipc__futex_wake(uint32_t *word)
+{
+	(void)kipc__model_futex_wake(word, CROWD);
+}
+
+bool kipc__futex_wake_one(uint32_t *word)
+{
+	return kipc__model_futex_wake(word, 1) > 0;
+}
+
+int64_t kipc__now(void)
+{
+	return 0;
+}
+
+/* It is always time for a look. */
+int64_t kipc__now_coarse(void)
+{
+	clock_ns += naps ? 1000 * 1000 * 1000 : 0;
+	return clock_ns;
+}
+
+int64_t kipc__deadline(int64_t timeout)
+{
+	return timeout < 0 ? KIPC__NEVER : timeout;
+}
+
+void kipc__why_set(const char *fmt, ...)
+{
+	(void)fmt;
+}
