@@ -166,9 +166,9 @@ bool kipc__shm_way_is(const struct kipc__shm_chan *s, unsigned end)
 	return false;
 }
 
-void kipc__shm_name_drop(struct kipc__shm_chan *s)
+void kipc__shm_name_drop(struct kipc__shm_chan *s, int64_t patience)
 {
-	(void)s;
+	(void)s, (void)patience;
 }
 
 /* ---- sleeping --------------------------------------------------------------------------- */
