@@ -49,7 +49,8 @@ $(BUILD)/tests/vm-list: tests/tests.mk
 		'conformance env KIPC_TEST_SCALE=0.1 KIPC_TEST_TRANSPORTS=kmod $(BUILD)/tests/conformance' \
 		'many env KIPC_TEST_SCALE=1 KIPC_TEST_TRANSPORTS=kmod,shm KIPC_TEST_NAMES=many_idle_channels $(BUILD)/tests/conformance' \
 		'tools env BUILD=$(BUILD) tools/test.sh kmod' \
-		'kill $(BUILD)/tests/kill --points 2 kmod' \
+		'kill $(BUILD)/tests/kill --points 2 --pairs kmod' \
+		'kill-many $(BUILD)/tests/kill --points 2 --many kmod' \
 		'long $(BUILD)/tests/long -s kmod -t 20' \
 		>$@
 

@@ -7,11 +7,13 @@
 #include "../sweep.h"
 
 /*
- *	kill [--all] [--at K] [--points N] [--only SCENE] [SCHEME...]      (default: shm unix)
+ *	kill [--all] [--at K] [--points N] [--pairs|--many] [--only SCENE] [SCHEME...]
+ *	                                                                (default: shm unix)
  *
  *	--all      every instruction, not one in each stride
  *	--points   so many of them per scene and flavour (12)
  *	--at       this one only
+ *	--pairs    not the kinds with many ends; --many: only these
  *	--only     scenes whose name begins so
  *
  * KIPC_TEST_DEADLINE   seconds that one player may take: only a hang takes as long (120)
@@ -39,6 +41,7 @@ static struct {
 	uint64_t points;
 	uint64_t at;
 	const char *only;
+	bool no_pairs, no_many;
 } wanted = { .points = 12, .at = TO_THE_END };
 
 /* Of a scene. */
@@ -130,6 +133,8 @@ static bool concerns(const struct scene *scene, const struct flavour *flavour, c
 {
 	bool needs_name = scene->creates || scene->kind || scene->named_only;
 
+	if (scene->kind ? wanted.no_many : wanted.no_pairs)
+		return false;
 	return (flavour->named || !needs_name) && (!scene->sweeps || !strcmp(scheme, "shm")) &&
 	       (!scene->kind || strcmp(scheme, "unix") != 0) &&
 	       !strncmp(wanted.only, scene->name, strlen(wanted.only));
@@ -164,6 +169,10 @@ static int options(int argc, char **argv)
 			wanted.points = strtoull(argv[++i], NULL, 0);
 		else if (strcmp(argv[i], "--only") == 0 && i + 1 < argc)
 			wanted.only = argv[++i];
+		else if (strcmp(argv[i], "--pairs") == 0)
+			wanted.no_many = true;
+		else if (strcmp(argv[i], "--many") == 0)
+			wanted.no_pairs = true;
 		else
 			return -1;
 	}
