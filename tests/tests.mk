@@ -51,7 +51,7 @@ $(BUILD)/tests/vm-list: tests/tests.mk
 		'tools env BUILD=$(BUILD) tools/test.sh kmod' \
 		'kill $(BUILD)/tests/kill --points 2 --pairs kmod' \
 		'kill-many $(BUILD)/tests/kill --points 2 --many kmod' \
-		'long $(BUILD)/tests/long -s kmod -t 20' \
+		'long $(BUILD)/tests/long -s kmod -t 25' \
 		>$@
 
 # A process is killed at every instruction, or at one in each stride of them.

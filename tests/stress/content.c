@@ -75,3 +75,23 @@ bool content_take(struct flow *f, const void *data, size_t len)
 	count(f, data, len);
 	return right;
 }
+
+uint64_t content_word(uint64_t seed)
+{
+	seed = (seed ^ seed >> 30) * 0xbf58476d1ce4e5b9ULL;
+	seed = (seed ^ seed >> 27) * 0x94d049bb133111ebULL;
+	return seed ^ seed >> 31;
+}
+
+void content_fill(void *data, size_t len, uint64_t seed)
+{
+	uint64_t state = content_word(seed) | 1, word;
+	uint8_t *at = data;
+
+	for (; len >= 8; at += 8, len -= 8) {
+		word = random_next(&state);
+		memcpy(at, &word, 8);
+	}
+	word = random_next(&state);
+	memcpy(at, &word, len);
+}

@@ -2,14 +2,15 @@
 /*
  * long - many processes on few CPUs, for a long time
  *
- * PAIRS pairs of processes talk under names, over and over, with every verb, wait mode and size, and
- * check what they receive. Meanwhile some of them are killed and replaced, and signals interrupt them.
- * Who makes no progress is reported with what everybody was doing.
+ * They talk in one of five ways, one after the other, over and over, with every verb, wait mode and size, and
+ * check what they receive: PAIRS pairs under names by messages, by streams of bytes or by calls; one topic for
+ * all; one queue for all. Meanwhile some of them are killed and replaced, and signals interrupt them. Who
+ * makes no progress is reported with what everybody was doing.
  *
- *   long [-s shm|unix|kmod] [-t seconds] [-r seed] [-k]     -k: kill nobody
+ *   long [-s shm|unix|kmod] [-m KIND] [-t seconds] [-r seed] [-k]     -k: kill nobody
  *
- * The last line is "long: N passed, N failed, N skipped": one for each pair, and one for what is left
- * behind.
+ * The last line is "long: N passed, N failed, N skipped": of each kind one for each pair, topic or queue, and
+ * one for what is left behind.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -26,6 +27,21 @@
 #include "../sweep.h"
 
 struct table *table;
+
+static const struct kind {
+	const char *name;
+	unsigned flags; /* of the end that asks whether the transport carries it */
+	void (*run)(unsigned i, struct worker *me, uint64_t *random);
+} kinds[] = {
+	{ "messages", KIPC_PAIR, messages_run }, { "bytes", KIPC_PAIR, bytes_run },
+	{ "calls", KIPC_PAIR, calls_run },       { "pubsub", KIPC_PUBSUB | KIPC_SEND, topic_run },
+	{ "queue", KIPC_QUEUE, queue_run },
+};
+
+#define KINDS (sizeof(kinds) / sizeof(*kinds))
+
+static const struct kind *kind; /* the present one */
+static unsigned passed, failed, skipped;
 
 static unsigned patience_s = 60; /* without progress; KIPC_TEST_PATIENCE */
 static unsigned kills;
@@ -56,17 +72,14 @@ static void take_signals(void)
 	signal(SIGPIPE, SIG_IGN);
 }
 
-void worker_run(unsigned i)
+static void worker_run(unsigned i)
 {
 	struct worker *me = &table->worker[i];
 	uint64_t random = (table->seed + i * 7919 + me->lives * 104729) * 0x9e3779b97f4a7c15ULL | 1;
 
 	me->stats.size = sizeof(me->stats);
-	while (!__atomic_load_n(&table->stop, __ATOMIC_RELAXED)) {
-		if (random_below(&random, 4) == 0)
-			stranger_meet(i, me, &random);
-		session_run(i, me, &random);
-	}
+	while (!__atomic_load_n(&table->stop, __ATOMIC_RELAXED))
+		kind->run(i, me, &random);
 	_exit(0);
 }
 
@@ -157,12 +170,12 @@ static void place_remove(void)
 
 static void fail(const char *why, int status, unsigned worker)
 {
-	fprintf(stderr, "long: worker %u %s (%d); seed %llu\n", worker, why, status,
+	fprintf(stderr, "long: %s: worker %u %s (%d); seed %llu\n", kind->name, worker, why, status,
 	        (unsigned long long)table->seed);
 	tell_all();
 	end_all();
 	place_remove();
-	fprintf(stderr, "long: 0 passed, 1 failed, 0 skipped\n");
+	fprintf(stderr, "long: %u passed, %u failed, %u skipped\n", passed, failed + 1, skipped);
 	exit(1);
 }
 
@@ -189,12 +202,12 @@ static bool anybody(void)
 	return false;
 }
 
+static uint64_t seen[WORKERS];
+static int64_t since[WORKERS];
+
 /* Every worker must do something within the patience, in one of its halves. */
 static void watch(void)
 {
-	static uint64_t seen[WORKERS];
-	static int64_t since[WORKERS];
-
 	for (unsigned i = 0; i < WORKERS; i++) {
 		const struct worker *w = &table->worker[i];
 		uint64_t calls = __atomic_load_n(&w->half[0].calls, __ATOMIC_RELAXED) +
@@ -234,13 +247,6 @@ static void disturb(uint64_t *random, bool killing)
 		kill(table->worker[i].pid, SIGUSR1);
 }
 
-static void pause_for(int64_t ns)
-{
-	struct timespec ts = { .tv_nsec = ns };
-
-	nanosleep(&ts, NULL);
-}
-
 /* ---- the run ---------------------------------------------------------------------------- */
 
 /* Names of this run in a directory. */
@@ -263,42 +269,73 @@ static unsigned left_in(const char *path)
 	return n;
 }
 
-static int report(void)
+static bool in_pairs(void)
 {
-	struct worker sum = { 0 };
-	unsigned failed = 0;
+	return kind->flags & KIPC_PAIR;
+}
+
+/* Whoever compared nothing has shown nothing. */
+static unsigned idle(void)
+{
+	unsigned n = 0, any = 0;
 
 	for (unsigned i = 0; i < WORKERS; i++) {
-		struct worker *w = &table->worker[i];
+		any += table->worker[i].compared != 0;
+		if (!in_pairs() || i % 2 == 0 || table->worker[i].compared ||
+		    table->worker[i - 1].compared)
+			continue;
+		fprintf(stderr, "long: %s: pair %u compared nothing\n", kind->name, i / 2);
+		n++;
+	}
+	if (!any && !in_pairs())
+		fprintf(stderr, "long: %s: nobody compared anything\n", kind->name);
+	return in_pairs() ? n : !any;
+}
+
+static void report(unsigned wrong)
+{
+	struct worker sum = { 0 };
+	unsigned all = in_pairs() ? PAIRS : 1;
+
+	for (unsigned i = 0; i < WORKERS; i++) {
+		const struct worker *w = &table->worker[i];
 
 		sum.messages += w->messages;
 		sum.bytes += w->bytes;
 		sum.compared += w->compared;
 		sum.unknown += w->unknown;
 		sum.strangers += w->strangers;
-		if (i % 2 && !w->compared && !table->worker[i - 1].compared) {
-			fprintf(stderr, "long: pair %u compared nothing\n", i / 2);
-			failed++;
-		}
 	}
-	failed += left_in(*table->place ? table->place : "/dev/shm") != 0;
+	wrong += idle();
+	wrong = wrong < all ? wrong : all;
 	fprintf(stderr,
-	        "long: %s: %llu directions of channels compared, %llu ended before a word, "
-	        "%llu messages, %llu MB, %llu strangers met, %u killed\n",
-	        table->scheme, (unsigned long long)sum.compared, (unsigned long long)sum.unknown,
-	        (unsigned long long)sum.messages, (unsigned long long)(sum.bytes >> 20),
-	        (unsigned long long)sum.strangers, kills);
-	place_remove();
-	fprintf(stderr, "long: %u passed, %u failed, 0 skipped\n", PAIRS + 1 - failed, failed);
-	return failed ? 1 : 0;
+	        "long: %s: %s: %llu compared, %llu not known, %llu messages, %llu MB, %llu met "
+	        "strangers or came again, %u killed\n",
+	        table->scheme, kind->name, (unsigned long long)sum.compared,
+	        (unsigned long long)sum.unknown, (unsigned long long)sum.messages,
+	        (unsigned long long)(sum.bytes >> 20), (unsigned long long)sum.strangers, kills);
+	passed += all - wrong;
+	failed += wrong;
 }
 
-static int run(int64_t seconds, bool killing)
+static void begin(void)
+{
+	memset(table->worker, 0, sizeof(table->worker));
+	memset(table->tickets, 0, sizeof(table->tickets));
+	memset(since, 0, sizeof(since));
+	table->stop = false;
+	kills = 0;
+}
+
+static void run(int64_t seconds, bool killing)
 {
 	int64_t end = now() + seconds * 1000 * MSEC;
 	uint64_t random = table->seed | 1;
+	unsigned wrong = 0;
 
-	take_signals();
+	begin();
+	if (kind->flags & KIPC_QUEUE && !queue_keep())
+		wrong++;
 	for (unsigned i = 0; i < WORKERS; i++)
 		worker_start(i);
 	while (now() < end) {
@@ -313,7 +350,9 @@ static int run(int64_t seconds, bool killing)
 		reap(true);
 		watch();
 	}
-	return report();
+	if (kind->flags & KIPC_QUEUE)
+		wrong += queue_settle();
+	report(wrong);
 }
 
 /* A unix socket needs a directory; its name ends with a slash. */
@@ -343,12 +382,76 @@ static bool runs_here(const char *scheme)
 	return false;
 }
 
+static bool carries(const struct kind *k)
+{
+	struct kipc_chan *c;
+	char uri[160];
+	int r;
+
+	snprintf(uri, sizeof(uri), "%s://%skstress-%d-probe", table->scheme, table->place,
+	         getpid());
+	r = kipc_chan_open(&c, uri, k->flags | KIPC_CREATE, NULL);
+	if (r == 0)
+		kipc_chan_close(c);
+	if (r != -EOPNOTSUPP)
+		return true;
+	fprintf(stderr, "long: skipped: %s: %s\n", k->name, kipc_why());
+	skipped++;
+	return false;
+}
+
+/* All kinds, or the one that was asked for, each for the same part of the time. */
+static int run_kinds(const char *only, int64_t seconds, bool killing)
+{
+	const struct kind *list[KINDS];
+	unsigned n = 0, left;
+
+	for (unsigned i = 0; i < KINDS; i++)
+		if ((!only || !strcmp(only, kinds[i].name)) && carries(&kinds[i]))
+			list[n++] = &kinds[i];
+	take_signals();
+	for (unsigned i = 0; i < n; i++) {
+		kind = list[i];
+		run(seconds / n ? seconds / n : 1, killing);
+	}
+	left = left_in(*table->place ? table->place : "/dev/shm") != 0;
+	passed += !left;
+	failed += left;
+	place_remove();
+	fprintf(stderr, "long: %u passed, %u failed, %u skipped\n", passed, failed, skipped);
+	return failed ? 1 : 0;
+}
+
+static struct {
+	int64_t seconds;
+	bool killing;
+	const char *only;
+} wanted = { .seconds = 25, .killing = true };
+
+static bool options(int argc, char **argv)
+{
+	int opt;
+
+	while ((opt = getopt(argc, argv, "s:t:r:m:k")) != -1) {
+		if (opt == 's')
+			table->scheme = optarg;
+		else if (opt == 't')
+			wanted.seconds = atoll(optarg);
+		else if (opt == 'r')
+			table->seed = strtoull(optarg, NULL, 0);
+		else if (opt == 'm')
+			wanted.only = optarg;
+		else if (opt == 'k')
+			wanted.killing = false;
+		else
+			return false;
+	}
+	return true;
+}
+
 int main(int argc, char **argv)
 {
 	const char *text = getenv("KIPC_TEST_PATIENCE");
-	int64_t seconds = 20;
-	bool killing = true;
-	int opt;
 
 	if (text && atoi(text) > 0)
 		patience_s = (unsigned)atoi(text);
@@ -360,21 +463,11 @@ int main(int argc, char **argv)
 	}
 	table->scheme = "shm";
 	table->seed = (uint64_t)now();
-	while ((opt = getopt(argc, argv, "s:t:r:k")) != -1) {
-		if (opt == 's')
-			table->scheme = optarg;
-		else if (opt == 't')
-			seconds = atoll(optarg);
-		else if (opt == 'r')
-			table->seed = strtoull(optarg, NULL, 0);
-		else if (opt == 'k')
-			killing = false;
-		else
-			return 2;
-	}
+	if (!options(argc, argv))
+		return 2;
 	if (!runs_here(table->scheme))
 		return 0;
 	sweep_names("kstress");
 	place_make();
-	return run(seconds, killing);
+	return run_kinds(wanted.only, wanted.seconds, wanted.killing);
 }

@@ -9,17 +9,10 @@
 /* The first message says who sends. */
 static void greet(struct session *s, const void *data, size_t len)
 {
-	struct hello h;
-
-	if (len != sizeof(h))
+	if (len != sizeof(s->peer))
 		broken(s, "a first message of %zu bytes", len);
-	memcpy(&h, data, sizeof(h));
-	if (h.magic != HELLO_MAGIC || h.slot != (s->slot ^ 1))
-		broken(s, "a stranger's first message");
-	s->peer_slot = (unsigned)h.slot;
-	s->peer_session = h.session;
-	/* Only a hint to the other half of this worker. */
-	__atomic_store_n(&s->met, true, __ATOMIC_RELAXED);
+	memcpy(&s->peer, data, sizeof(s->peer));
+	hello_check(s);
 	(void)content_take(&s->received, data, len);
 }
 
@@ -39,11 +32,12 @@ static void take(struct session *s, const void *data, size_t len)
 /* The direction is over: what came must be what the sender committed, to the last message. */
 static void compare(struct session *s)
 {
-	const struct record *r = &table->worker[s->peer_slot].records[s->peer_session % RECORDS];
+	const struct record *r =
+		&table->worker[s->peer.slot % WORKERS].records[s->peer.session % RECORDS];
 	uint64_t n = s->received.n, settled, announced;
 
 	s->receiving = false;
-	if (n == 0 || r->session != s->peer_session) {
+	if (n == 0 || r->session != s->peer.session) {
 		s->me->unknown++;
 		return;
 	}

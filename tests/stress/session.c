@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 #include "session.h"
 
@@ -37,6 +38,13 @@ int64_t called(struct session *s, enum half half, int64_t result)
 	__atomic_store_n(&s->me->half[half].calls, s->me->half[half].calls + 1, __ATOMIC_RELAXED);
 	(void)kipc_chan_stats(s->chan, &s->me->stats);
 	return result;
+}
+
+void pause_for(int64_t ns)
+{
+	struct timespec ts = { .tv_nsec = ns };
+
+	nanosleep(&ts, NULL);
 }
 
 bool not_now(int64_t result)
@@ -94,7 +102,7 @@ static void *send_all(void *arg)
 	struct session *s = arg;
 
 	while (s->sending && !enough(s))
-		sending_step(s);
+		s->sending_step(s);
 	if (s->sending)
 		stop_sending(s);
 	calling(s, SENDING, "done");
@@ -114,7 +122,7 @@ static void run_threads(struct session *s)
 	if (pthread_create(&sender, NULL, send_all, s) != 0)
 		broken(s, "no thread");
 	while (s->receiving && !alone(s))
-		receiving_step(s);
+		s->receiving_step(s);
 	__atomic_store_n(&s->receiving, false, __ATOMIC_RELAXED);
 	calling(s, RECEIVING, "done");
 	pthread_join(sender, NULL);
@@ -133,9 +141,9 @@ static void run_alone(struct session *s)
 				return;
 			stop_sending(s);
 		} else if (send) {
-			sending_step(s);
+			s->sending_step(s);
 		} else if (s->receiving) {
-			receiving_step(s);
+			s->receiving_step(s);
 		}
 	}
 }
@@ -159,7 +167,7 @@ static void open_end(struct session *s)
 		broken(s, "%s: %s (%s)", uri, kipc_strerror((int)r), kipc_why());
 }
 
-static struct record *record_new(struct worker *me)
+struct record *record_new(struct worker *me)
 {
 	struct record *r = &me->records[++me->session % RECORDS];
 
@@ -169,39 +177,76 @@ static struct record *record_new(struct worker *me)
 	return r;
 }
 
-static void session_begin(struct session *s, uint64_t *random)
+/* Only a hint to the other half of this worker. */
+void hello_check(struct session *s)
+{
+	if (s->peer.magic != HELLO_MAGIC || s->peer.slot != (s->slot ^ 1))
+		broken(s, "a stranger's first message");
+	__atomic_store_n(&s->met, true, __ATOMIC_RELAXED);
+}
+
+void session_room(struct session *s)
 {
 	uint64_t longest = 0, ring = 0;
 
-	open_end(s);
-	if (kipc_chan_set(s->chan, KIPC_OPT_WAIT, 1 + random_below(random, 3)) != 0 ||
+	if (kipc_chan_set(s->chan, KIPC_OPT_WAIT, 1 + random_below(&s->random[SENDING], 3)) != 0 ||
 	    kipc_chan_get(s->chan, KIPC_OPT_MAX_MSG, &longest) != 0 ||
 	    kipc_chan_get(s->chan, KIPC_OPT_RING_BYTES, &ring) != 0)
 		broken(s, "an option is refused");
 	s->longest = (size_t)longest;
 	/* Without a ring the kernel counts what carries a message as well. */
 	s->together = ring ? s->longest : s->longest / 4;
-	s->out = malloc(s->longest + 1);
+	s->out = malloc(8 * s->longest + 1);
 	s->in = malloc(s->longest + 1);
-	if (!s->out || !s->in)
+	s->check = malloc(s->longest + 1);
+	if (!s->out || !s->in || !s->check)
 		broken(s, "no memory");
 }
 
-void session_run(unsigned i, struct worker *me, uint64_t *random)
+void session_open(struct session *s, unsigned i, struct worker *me, uint64_t *random)
 {
-	struct session s = { .me = me,
-		             .slot = i,
-		             .record = record_new(me),
-		             .budget = 1 + random_below(random, MESSAGES_MOST),
-		             .threads = random_below(random, 2) == 0,
-		             .random = { random_next(random) | 1, random_next(random) | 1 },
-		             .sending = true,
-		             .receiving = true };
+	*s = (struct session){ .me = me,
+		               .slot = i,
+		               .budget = 1 + random_below(random, MESSAGES_MOST),
+		               .threads = random_below(random, 2) == 0,
+		               .random = { random_next(random) | 1, random_next(random) | 1 },
+		               .sending = true,
+		               .receiving = true };
+	s->record = record_new(me);
+	open_end(s);
+	session_room(s);
+}
 
-	session_begin(&s, random);
+void session_close(struct session *s)
+{
+	calling(s, RECEIVING, "kipc_chan_close");
+	kipc_chan_close(s->chan);
+	free(s->out);
+	free(s->in);
+	free(s->check);
+}
+
+void messages_run(unsigned i, struct worker *me, uint64_t *random)
+{
+	struct session s;
+
+	if (random_below(random, 4) == 0)
+		stranger_meet(i, me, random);
+	session_open(&s, i, me, random);
+	s.sending_step = sending_step;
+	s.receiving_step = receiving_step;
 	(s.threads ? run_threads : run_alone)(&s);
-	calling(&s, RECEIVING, "kipc_chan_close");
-	kipc_chan_close(s.chan);
-	free(s.out);
-	free(s.in);
+	session_close(&s);
+}
+
+void bytes_run(unsigned i, struct worker *me, uint64_t *random)
+{
+	struct session s;
+
+	session_open(&s, i, me, random);
+	s.budget *= 200;
+	s.sending_step = bytes_sending_step;
+	s.receiving_step = bytes_receiving_step;
+	(s.threads ? run_threads : run_alone)(&s);
+	session_close(&s);
 }

@@ -52,17 +52,21 @@ struct worker {
 	uint64_t strangers;       /* short meetings under names that everybody uses */
 };
 
+/* Of one session of a worker: a bit for each message that somebody has received. */
+#define TICKETS 4096
+struct tickets {
+	uint64_t received[TICKETS / 64];
+};
+
 struct table {
 	bool stop;
 	uint64_t seed;
 	const char *scheme;
 	char place[64]; /* in front of names: "" or a directory */
 	struct worker worker[WORKERS];
+	struct tickets tickets[WORKERS][RECORDS];
 };
 
 extern struct table *table;
-
-/* Run as worker i until told to stop. Ends the process with 1 where anything is wrong. */
-void worker_run(unsigned i);
 
 #endif /* STRESS_TABLE_H */
