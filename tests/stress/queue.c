@@ -147,6 +147,13 @@ static void take(struct session *s, const struct kipc_msg *m)
 	s->me->strangers += (m->flags & KIPC_MSG_AGAIN) != 0;
 }
 
+/* Messages in hand are held for a while, now and then. */
+static void work(struct session *s)
+{
+	if (random_below(&s->random[RECEIVING], 64) == 0)
+		pause_for((int64_t)random_below(&s->random[RECEIVING], 4 * MSEC));
+}
+
 /* Taken while it is held, so that a death loses nothing. */
 static int64_t receive(struct session *s, int64_t timeout)
 {
@@ -160,11 +167,10 @@ static int64_t receive(struct session *s, int64_t timeout)
 		broken(s, "looking: %s", kipc_strerror((int)r));
 	if (r <= 0)
 		return r;
+	work(s);
 	for (unsigned i = 0; i < r; i++)
 		take(s, &m[i]);
-	if (random_below(&s->random[RECEIVING], 64) == 0)
-		pause_for(
-			(int64_t)random_below(&s->random[RECEIVING], 4 * MSEC)); /* as who works */
+	work(s);
 	calling(s, RECEIVING, "kipc_release");
 	if (called(s, RECEIVING, kipc_release(s->chan, (unsigned)r)) != r)
 		broken(s, "release refused");
