@@ -234,7 +234,9 @@ bool kipc__shm_abandoned(struct kipc__lockfile *f)
 }
 
 /* What crashed processes left under other names, nobody may ever ask for again: the first named open
- * of a process removes it. Only channels that this user may write are looked at, no strangers' files.
+ * of a process removes it. Only channels that this user may write are looked at, no strangers' files, and
+ * the lock of a name is not touched while anybody lives behind it: who is stopped here would keep others from
+ * joining.
  */
 static void sweep_region(const char *name)
 {
@@ -247,7 +249,7 @@ static void sweep_region(const char *name)
 		return;
 	strcpy(s.name, name);
 	if (pread(fd, id, sizeof(*id), 0) == sizeof(*id) && id->magic == KIPC_RING_MAGIC &&
-	    kipc__shm_setup_lock(s.file, 0) == 0) {
+	    kipc__shm_abandoned(s.file) && kipc__shm_setup_lock(s.file, 0) == 0) {
 		if (!kipc__shm_way_is(&s, 0) && !kipc__shm_way_is(&s, 1) &&
 		    kipc__shm_abandoned(s.file) && kipc__region_is(fd, name))
 			name_remove(&s);
