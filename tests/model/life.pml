@@ -2,7 +2,7 @@
 /*
  * life.pml - model of the places of a hub: taken, left, died over, cleaned up after, taken again
  *
- * lib/transport/hub_end.c step by step; each access to shared memory and each system call is one step.
+ * lib/transport/hub_shm_end.c step by step; each access to shared memory and each system call is one step.
  * Place 0 and place 1 are of different ranges, as a publisher's and a subscriber's are: user 0 has place
  * 0, and users 1 and 2 are after place 1. The word of a place is {state, cleaner, version} and changes
  * in one step; life locks and the setup lock are the kernel's, which drops them when their process
@@ -65,7 +65,7 @@ byte cleans[USERS]; /* which place a user cleans, or NOBODY */
 #define LIVED_IN(p) (at[p].state == LIVE && at[p].lock != NOBODY)
 #define AT_REST(p) (LIVED_IN(p) || !at[p].mess)
 
-/* ---- looking after the dead: hub_end.c, look_at() and bury() ------------------------------ */
+/* ---- looking after the dead: hub_shm_end.c, look_at() and bury() ------------------------------ */
 
 inline abandoned()
 {
