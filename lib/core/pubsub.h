@@ -22,7 +22,7 @@
 #include <kipc.h>
 #include <kipc_ring.h>
 #include "atomic.h"
-#include "ring.h"
+#include "record.h"
 
 /* The shared memory of both. */
 struct kipc__pubsub {

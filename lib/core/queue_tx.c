@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "queue.h"
-#include "ring.h" /* copying into and out of cache lines */
+#include "record.h" /* copying into and out of cache lines */
 
 #define PRIO_MASK 31U
 

@@ -1,19 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "ring.h"
 
-static int power_of_two(uint64_t v)
-{
-	return v != 0 && (v & (v - 1)) == 0;
-}
-
-int kipc__ring_geom_valid(const struct kipc_ring_geom *g)
-{
-	return power_of_two(g->bytes) && g->bytes >= KIPC_RING_MIN_BYTES &&
-	       g->bytes <= KIPC_RING_MAX_BYTES && power_of_two(g->align) &&
-	       g->align >= KIPC_REC_BYTES && g->align <= KIPC_RING_MAX_ALIGN &&
-	       2ULL * g->align <= g->bytes && g->start % KIPC_REC_BYTES == 0;
-}
-
 int kipc__ring_tx_init(struct kipc__ring_tx *tx, const struct kipc_ring_geom *g, void *data,
                        __u64 *prod_word, const __u64 *cons_word)
 {
@@ -184,6 +171,18 @@ int kipc__ring_commit(struct kipc__ring_tx *tx, const struct kipc_msg *m, unsign
 	return (int)n;
 }
 
+static inline void fill(struct kipc__ring_tx *tx, uint64_t pos, const void *from, size_t len)
+{
+	void *to = kipc__ring_tx_header(tx, pos) + 1;
+
+	if (len <= KIPC__RING_WORDWISE)
+		kipc__ring_copy_words(to, from, len, to);
+	else if (len < KIPC__RING_LONG)
+		memcpy(to, from, len);
+	else
+		kipc__ring_copy_long(tx, pos, from, len);
+}
+
 int kipc__ring_send(struct kipc__ring_tx *tx, const struct kipc_msg *m, unsigned n)
 {
 	uint64_t longest = kipc_ring_max_len(tx->bytes, tx->align);
@@ -205,7 +204,7 @@ int kipc__ring_send(struct kipc__ring_tx *tx, const struct kipc_msg *m, unsigned
 			return r;
 		if (r <= 0)
 			break;
-		kipc__ring_fill(tx, pos, m[i].data, m[i].len);
+		fill(tx, pos, m[i].data, m[i].len);
 		if (i)
 			kipc__store_relaxed(kipc__ring_tx_header(tx, pos), header);
 		else

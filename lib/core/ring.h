@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ring.h - one ring, seen from its producer (tx) and from its consumer (rx)
+ * ring.h - one ring, seen from its producer (tx) and from its consumer (rx): the verbs
  *
- * Pure: works on pointers that it is given; no system call, no allocation, no waiting, no global. The
- * layout, the positions and the letters (A) to (E) are those of kipc_ring.h. A tx and an rx are
- * private memory of their side; nothing that the other side writes is kept except through a check.
- *
- * The publication in band follows Aeron's record log and BPF's ringbuf (kernel/bpf/ringbuf.c), with
- * the header that follows cleared instead of a cleared term; cached positions of the other side
- * follow Lamport's queue as in FastForward and rigtorp's SPSCQueue.
+ * Pure: works on pointers that it is given; no system call, no allocation, no waiting, no global.
+ * What they are made of is in record.h. Reading bytes across the borders of messages is ring_read.h,
+ * copying a long message by pieces ring_long.h.
  *
  * Results: a positive count, 0 where the ring is full or empty, -EMSGSIZE, -EBUSY, -EINVAL as in
  * kipc.h, -EBADMSG: the other side broke the ring.
@@ -16,56 +12,9 @@
 #ifndef KIPC_CORE_RING_H
 #define KIPC_CORE_RING_H
 
-#include <errno.h>
-#include <stdbool.h>
-#include <stdint.h>
-#include <string.h>
-#include <kipc.h>
-#include <kipc_ring.h>
-#include "atomic.h"
-
-#define kipc__likely(x)   __builtin_expect(!!(x), 1)
-#define kipc__unlikely(x) __builtin_expect(!!(x), 0)
-
-#define KIPC__RING_NONE UINT64_MAX /* no position of a record, no length of one */
-
-struct kipc__ring_tx {
-	uint8_t *data;                   /* 2 * bytes: the area, mapped twice */
-	__u64 *prod_word;                /* mine, publish-only */
-	const __u64 *cons_word;          /* the consumer's */
-	struct kipc_ring_growth *growth; /* mine; NULL: nobody is told how far a copy is */
-	uint64_t bytes;
-	uint64_t align;
-	uint64_t prod;         /* the truth about my position */
-	uint64_t cons;         /* what I last saw of the consumer's */
-	uint64_t cleared;      /* a header ahead of prod that reads 0 already, or KIPC__RING_NONE */
-	uint64_t next_len;     /* a record of this length is prepared, or KIPC__RING_NONE */
-	uint64_t next_end;     /* where it would end; there is room for it */
-	uint64_t next_header;  /* what its header would be */
-	uint64_t reserved_end; /* of the pending reservation */
-	unsigned reserved_n;   /* 0: none pending */
-	struct {
-		uint32_t off;    /* of the record behind prod */
-		uint32_t len;    /* of the message, at most */
-		uint64_t header; /* of the record, if the message stays that long */
-	} reserved[KIPC_BATCH_MAX];
-};
-
-struct kipc__ring_rx {
-	const uint8_t *data;    /* 2 * bytes */
-	uint8_t *rfo;           /* the same, to take lines that I have read; or NULL */
-	const __u64 *prod_word; /* the producer's */
-	__u64 *cons_word;       /* mine, publish-only */
-	const struct kipc_ring_growth *growth; /* the producer's, or NULL */
-	uint64_t bytes;
-	uint64_t align;
-	uint64_t easy;                /* a record of up to this length fits wherever it starts */
-	uint64_t part;                /* bytes of the oldest message that were read already */
-	uint64_t cons;                /* the truth about my position */
-	unsigned peeked;              /* messages looked at and not released */
-	uint64_t end[KIPC_BATCH_MAX]; /* where each of them ends */
-	uint64_t sum[KIPC_BATCH_MAX]; /* payload bytes up to and with each, as they were checked */
-};
+#include "record.h"
+#include "ring_long.h"
+#include "ring_read.h"
 
 /* Start a side at the position that its word holds: geom.start, or where a former owner of this end
  * left it. 0, or -EBADMSG when the positions make no ring.
@@ -74,9 +23,6 @@ int kipc__ring_tx_init(struct kipc__ring_tx *tx, const struct kipc_ring_geom *g,
                        __u64 *prod_word, const __u64 *cons_word);
 int kipc__ring_rx_init(struct kipc__ring_rx *rx, const struct kipc_ring_geom *g, const void *data,
                        const __u64 *prod_word, __u64 *cons_word);
-
-/* Is the geometry one that the functions here can work on? */
-int kipc__ring_geom_valid(const struct kipc_ring_geom *g);
 
 /* Reserve n messages of m[i].len, all or none; sets m[i].data. */
 int kipc__ring_reserve(struct kipc__ring_tx *tx, struct kipc_msg *m, unsigned n);
@@ -96,312 +42,12 @@ int kipc__ring_release(struct kipc__ring_rx *rx, unsigned n);
 int kipc__ring_send(struct kipc__ring_tx *tx, const struct kipc_msg *m, unsigned n);
 int kipc__ring_recv(struct kipc__ring_rx *rx, struct kipc_msg *m, unsigned n);
 
-/* Copy up to cap bytes out, across the borders of messages, but no further message once enough bytes are
- * there; how many. What is left of the last one comes first with whatever is called next; empty
- * messages are skipped. *ended is raised by the messages that are over.
- */
-int64_t kipc__ring_read(struct kipc__ring_rx *rx, void *buf, uint64_t cap, uint64_t enough,
-                        uint64_t *ended);
-
-/* The other verbs where the oldest message was read in part: what is left of it is a message. */
-int kipc__ring_peek_rest(struct kipc__ring_rx *rx, struct kipc_msg *m, int n);
-int kipc__ring_recv_rest(struct kipc__ring_rx *rx, struct kipc_msg *m);
-
-/* From this length on a message is copied in by pieces, and copied out while that goes on. */
-#define KIPC__RING_LONG 65536
-
-/* The next message will be a long one: say so, as far as anybody wants to know. */
-void kipc__ring_announce(struct kipc__ring_tx *tx, uint64_t pos, uint64_t len);
-
-/* Copy the payload of a long record at pos in, telling the consumer how far it is. */
-void kipc__ring_copy_long(struct kipc__ring_tx *tx, uint64_t pos, const void *from, size_t len);
-
-/* The record at cons is not there yet. How long is the message that is being copied in there? 0: none
- * is, or not a long one.
- */
-uint64_t kipc__ring_growing(const struct kipc__ring_rx *rx);
-
-/* Copy out what is there of it beyond the first have bytes; how many are there. */
-uint64_t kipc__ring_follow(const struct kipc__ring_rx *rx, void *buf, uint64_t len, uint64_t have);
-
-/* It is there. Copy the rest: its length. -EAGAIN: it is another message than the one followed. */
-int64_t kipc__ring_follow_end(struct kipc__ring_rx *rx, void *buf, uint64_t len, uint64_t have);
-
-/* ---- the questions ---------------------------------------------------------------------- */
-
-static inline uint64_t *kipc__ring_header(uint8_t *data, uint64_t bytes, uint64_t pos)
-{
-	return (uint64_t *)(data + (pos & (bytes - 1)));
-}
-
-/* Is there room for need bytes of records and the cleared header behind them? 1, 0 or -EBADMSG. */
-static inline int kipc__ring_room(struct kipc__ring_tx *tx, uint64_t need)
-{
-	uint64_t cons;
-
-	if (kipc__likely(tx->prod + need + KIPC_REC_BYTES - tx->cons <= tx->bytes))
-		return 1;
-	cons = kipc__load_acquire(
-		tx->cons_word); /* (D) pairs with (C): what it released I may overwrite */
-	if (kipc__unlikely(tx->prod - cons > tx->bytes))
-		return -EBADMSG; /* ahead of me, or behind what it had released */
-	tx->cons = cons;
-	return tx->prod + need + KIPC_REC_BYTES - cons <= tx->bytes;
-}
-
-/* The header at pos, once. */
-static inline uint64_t kipc__ring_look(const struct kipc__ring_rx *rx, uint64_t pos)
-{
-	/* (B) pairs with (A): a header that is there has its payload behind it */
-	return kipc__load_acquire((const uint64_t *)(rx->data + (pos & (rx->bytes - 1))));
-}
-
 /* Is a message there, discarded records skipped? 1, 0 or -EBADMSG. */
 int kipc__ring_ready_slow(const struct kipc__ring_rx *rx);
 
 static inline int kipc__ring_ready(const struct kipc__ring_rx *rx)
 {
 	return kipc__likely(kipc__ring_look(rx, rx->cons) == 0) ? 0 : kipc__ring_ready_slow(rx);
-}
-
-static inline uint64_t kipc__ring_line_up(uint64_t pos)
-{
-	return (pos + KIPC_RING_LINE - 1) & ~(uint64_t)(KIPC_RING_LINE - 1);
-}
-
-/* Where the record with this header, found at pos, ends. */
-static inline uint64_t kipc__ring_after(uint64_t pos, uint64_t header, uint64_t align)
-{
-	uint64_t end = pos + kipc_ring_stride((header & KIPC_REC_LEN_MASK) - 1, align);
-
-	return header & KIPC_REC_LINE ? kipc__ring_line_up(end) : end;
-}
-
-/* Is this header one that an honest producer writes, if its record ends at after? */
-static inline bool kipc__ring_header_valid(const struct kipc__ring_rx *rx, uint64_t header,
-                                           uint64_t after)
-{
-	return (header & KIPC_REC_LEN_MASK) != 0 &&
-	       (header & ~(KIPC_REC_LEN_MASK | KIPC_REC_KNOWN)) == 0 &&
-	       after + KIPC_REC_BYTES - rx->cons <= rx->bytes;
-}
-
-/* ---- the steps -------------------------------------------------------------------------- */
-
-/* Copy a payload into the ring or out of it. Records are aligned to 8, so the wide stores of memcpy()
- * would lie across cache lines, and one of those waits until both lines are taken from the consumer;
- * words never do, nor do pairs of words where they are aligned. Beyond this length it makes no
- * difference.
- */
-#define KIPC__RING_WORDWISE 256
-
-/* Copies the next n bytes, or the compiler makes wide stores of several again. */
-#define KIPC__RING_COPY_STEP(n)         \
-	do {                            \
-		memcpy(t, f, n);        \
-		kipc__fence_compiler(); \
-		t += (n);               \
-		f += (n);               \
-		len -= (n);             \
-	} while (0)
-
-/* at: the one of both that lies in the ring. */
-static inline void kipc__ring_copy_words(void *to, const void *from, size_t len, const void *at)
-{
-	uint8_t *t = to;
-	const uint8_t *f = from;
-
-	if (((uintptr_t)at & 8) && len >= 8)
-		KIPC__RING_COPY_STEP(8);
-	while (len >= 16)
-		KIPC__RING_COPY_STEP(16);
-	if (len & 8)
-		KIPC__RING_COPY_STEP(8);
-	if (len & 4)
-		KIPC__RING_COPY_STEP(4);
-	if (len & 2)
-		KIPC__RING_COPY_STEP(2);
-	if (len & 1)
-		KIPC__RING_COPY_STEP(1);
-}
-
-static inline void kipc__ring_copy_in(void *to, const void *from, size_t len)
-{
-	if (len > KIPC__RING_WORDWISE)
-		memcpy(to, from, len);
-	else
-		kipc__ring_copy_words(to, from, len, to);
-}
-
-static inline void kipc__ring_copy_out(void *to, const void *from, size_t len)
-{
-	if (len > KIPC_RING_LINE) /* also: memcpy() may not be given NULL, not even for nothing */
-		memcpy(to, from, len);
-	else
-		kipc__ring_copy_words(to, from, len, from);
-}
-
-static inline uint64_t *kipc__ring_tx_header(const struct kipc__ring_tx *tx, uint64_t pos)
-{
-	return kipc__ring_header(tx->data, tx->bytes, pos);
-}
-
-static inline void kipc__ring_fill(struct kipc__ring_tx *tx, uint64_t pos, const void *from,
-                                   size_t len)
-{
-	void *to = kipc__ring_tx_header(tx, pos) + 1;
-
-	if (len <= KIPC__RING_WORDWISE)
-		kipc__ring_copy_words(to, from, len, to);
-	else if (len < KIPC__RING_LONG)
-		memcpy(to, from, len);
-	else
-		kipc__ring_copy_long(tx, pos, from, len);
-}
-
-/* Where to end a record of len bytes at pos: behind its stride, or, where it fits a cache line and a
- * second one of its size would straddle, at the end of its line. A wish: *header says what became of
- * it.
- */
-static inline uint64_t kipc__ring_tx_end(const struct kipc__ring_tx *tx, uint64_t pos, uint64_t len,
-                                         uint64_t *header)
-{
-	uint64_t stride = kipc_ring_stride(len, tx->align);
-	uint64_t end = pos + stride;
-	uint64_t up = kipc__ring_line_up(end);
-
-	*header = len + 1;
-	if (stride > KIPC_RING_LINE || up - end >= stride || tx->align >= KIPC_RING_LINE ||
-	    (pos & (tx->align - 1)))
-		return end; /* the last: payloads are aligned, not records */
-	*header |= up != end ? KIPC_REC_LINE : 0;
-	return up;
-}
-
-/* Clear the header at ahead, where the next record will probably end, while nobody waits for it: a
- * store to a line that the consumer holds delays the header that is stored after it by the time that
- * the line takes to come. Not on the line of the next header: there the consumer watches already, and
- * the clearing costs nothing together with that header.
- */
-static inline void kipc__ring_clear_ahead(struct kipc__ring_tx *tx, uint64_t ahead)
-{
-	tx->cleared = KIPC__RING_NONE;
-	if (((ahead ^ tx->prod) & ~(uint64_t)(KIPC_RING_LINE - 1)) == 0 ||
-	    kipc__unlikely(ahead + KIPC_REC_BYTES - tx->cons > tx->bytes))
-		return;
-	kipc__store_relaxed(kipc__ring_tx_header(tx, ahead), 0);
-	tx->cleared = ahead;
-}
-
-/* The records from prod to end are written, all but the first header. Make them visible at once. */
-static inline void kipc__ring_publish(struct kipc__ring_tx *tx, uint64_t end, uint64_t first_header)
-{
-	/* The header that will follow must read "not yet" before anybody gets that far. */
-	if (end != tx->cleared)
-		kipc__store_relaxed(kipc__ring_tx_header(tx, end), 0);
-	/* (A) pairs with (B): payloads, later headers and the cleared one are visible before it */
-	kipc__store_release(kipc__ring_tx_header(tx, tx->prod), first_header);
-	tx->prod = end;
-	kipc__store_release(tx->prod_word, end); /* (E) pairs with (J) */
-}
-
-/* While nobody waits for it, work out the record that would follow if it were as long as the last. */
-static inline void kipc__ring_prepare(struct kipc__ring_tx *tx, uint64_t len)
-{
-	tx->next_end = kipc__ring_tx_end(tx, tx->prod, len, &tx->next_header);
-	kipc__ring_clear_ahead(tx, tx->next_end);
-	tx->next_len = tx->next_end + KIPC_REC_BYTES - tx->cons <= tx->bytes ? len
-	                                                                     : KIPC__RING_NONE;
-}
-
-/* The next message at or behind *after, discarded records skipped. 1: *pos is its position, *header its
- * header and *after where it ends; 0: none yet; -EBADMSG. Never goes beyond one ring from cons, whatever
- * is written there.
- */
-static inline int kipc__ring_next(const struct kipc__ring_rx *rx, uint64_t *pos, uint64_t *header,
-                                  uint64_t *after)
-{
-	do {
-		*pos = *after;
-		*header = kipc__ring_look(rx, *pos);
-		if (*header == 0)
-			return 0;
-		*after = kipc__ring_after(*pos, *header, rx->align);
-		if (kipc__unlikely(!kipc__ring_header_valid(rx, *header, *after)))
-			return -EBADMSG;
-	} while (kipc__unlikely(*header & KIPC_REC_DISCARD));
-	return 1;
-}
-
-/* A record of up to this length fits wherever it starts; none while one is read in part, so that the
- * short way out needs no question of its own.
- */
-static inline void kipc__ring_part_set(struct kipc__ring_rx *rx, uint64_t part)
-{
-	rx->part = part;
-	rx->easy = part ? 0 : kipc_ring_max_len(rx->bytes, rx->align) - KIPC_RING_LINE;
-}
-
-static inline uint64_t kipc__ring_header_len(uint64_t header)
-{
-	return (header & KIPC_REC_LEN_MASK) - 1;
-}
-
-/* Take the cache lines that end between cons and here from the producer: a store into each, into bytes
- * that are mine until cons is published. The producer then gets them back in one step when it comes
- * round, and many at a time; a line that two caches share costs it several times as much.
- */
-static inline void kipc__ring_own(struct kipc__ring_rx *rx, uint64_t cons)
-{
-	uint64_t
-		at; /* the last word of a line: the first may be before cons, and given back already */
-
-	if (!rx->rfo)
-		return;
-	for (at = rx->cons | (KIPC_RING_LINE - 8); (int64_t)(cons - at) > 0; at += KIPC_RING_LINE)
-		kipc__store_relaxed((uint64_t *)(rx->rfo + (at & (rx->bytes - 1))), 0);
-}
-
-static inline void kipc__ring_give_back(struct kipc__ring_rx *rx, uint64_t cons)
-{
-	rx->cons = cons;
-	rx->peeked = 0;
-	kipc__store_release(rx->cons_word, cons); /* (C) pairs with (D) */
-}
-
-/* Everything before cons was copied out. */
-static inline void kipc__ring_copied(struct kipc__ring_rx *rx, uint64_t cons)
-{
-	kipc__ring_own(rx, cons);
-	kipc__ring_give_back(rx, cons);
-}
-
-/* One message in, if it is one of the length that is prepared: true. It is after one of its length went
- * in, unless the ring is nearly full or something is reserved.
- */
-static inline bool kipc__ring_put(struct kipc__ring_tx *tx, const void *data, uint64_t len)
-{
-	if (kipc__unlikely(len != tx->next_len))
-		return false;
-	kipc__ring_copy_in(kipc__ring_tx_header(tx, tx->prod) + 1, data, len);
-	kipc__ring_publish(tx, tx->next_end, tx->next_header);
-	kipc__ring_prepare(tx, len);
-	return true;
-}
-
-/* One message out of cap bytes at most, if that takes no second look: its length. -EAGAIN: it does. */
-static inline int64_t kipc__ring_take(struct kipc__ring_rx *rx, void *buf, uint64_t cap)
-{
-	uint64_t header = kipc__ring_look(rx, rx->cons);
-	uint64_t len = kipc__ring_header_len(header);
-
-	/* The length of nothing wraps and is too long for any buffer. */
-	if (kipc__unlikely((header & ~(KIPC_REC_LEN_MASK | KIPC_REC_LINE)) || len > cap ||
-	                   len > rx->easy))
-		return -EAGAIN;
-	kipc__ring_copy_out(buf, rx->data + (rx->cons & (rx->bytes - 1)) + KIPC_REC_BYTES, len);
-	kipc__ring_copied(rx, kipc__ring_after(rx->cons, header, rx->align));
-	return (int64_t)len;
 }
 
 #endif /* KIPC_CORE_RING_H */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Long messages: both sides' copies at the same time. */
-#include "ring.h"
+#include "ring_long.h"
 
 /* The consumer is told this often. Longer pieces overlap less, shorter ones exchange the line of the
  * progress more often.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* A ring as a stream of bytes: reading across the borders of messages, and the message read in part. */
-#include "ring.h"
+#include "ring_read.h"
 
 /* The oldest message that is not over. part bytes of it were read, and then it lies at cons. 1: *left
  * is what is left of it; 0; -EBADMSG, also where it became another one since.

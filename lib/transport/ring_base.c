@@ -147,7 +147,7 @@ static int sent(struct kipc__ring_chan *c, const struct kipc_msg *m, int n)
 	return n;
 }
 
-void kipc__ring_base_received(struct kipc__ring_chan *c, size_t len)
+static void received(struct kipc__ring_chan *c, size_t len)
 {
 	c->base.stats.recv_msgs++;
 	c->base.stats.recv_bytes += len;
@@ -325,6 +325,8 @@ static ssize_t recv_one_slowly(struct kipc__ring_chan *c, void *buf, size_t cap,
 
 	if (cap >= KIPC__RING_LONG && timeout != 0) {
 		len = kipc__ring_long_recv(c, buf, cap, &timeout);
+		if (len >= 0)
+			received(c, (size_t)len);
 		if (len != -EAGAIN)
 			return len;
 	}

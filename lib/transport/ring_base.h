@@ -16,9 +16,6 @@ int kipc__ring_base_begin(struct kipc__ring_chan *c);
 void kipc__ring_base_init(struct kipc__ring_chan *c, const struct kipc__transport *ops,
                           const struct kipc__ring_back *back, const struct kipc__config *cfg);
 
-/* A message of len bytes was received and given back: count it, wake a sender that waits for room. */
-void kipc__ring_base_received(struct kipc__ring_chan *c, size_t len);
-
 /* Slots for the transport table. */
 int kipc__ring_base_use(struct kipc_chan *c);
 int kipc__ring_base_reserve(struct kipc_chan *c, struct kipc_msg *m, unsigned n, int64_t timeout);

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 #include "../os/sys.h"
-#include "ring_base.h"
 #include "ring_long.h"
 #include "ring_wait.h"
 
@@ -59,8 +58,5 @@ ssize_t kipc__ring_long_recv(struct kipc__ring_chan *c, void *buf, size_t cap, i
 	if (len && len <= cap)
 		got = follow(c, buf, len, deadline);
 	*timeout = left_of(*timeout, deadline);
-	if (got < 0)
-		return -EAGAIN;
-	kipc__ring_base_received(c, (size_t)got);
-	return got;
+	return got < 0 ? -EAGAIN : got;
 }
