@@ -118,6 +118,17 @@ void kipc__shm_bell_unlink(const struct kipc__shm_chan *s)
 		kipc__region_bell_unlink(s->name, s->ring.ident.id, number);
 }
 
+void kipc__shm_watch_close(struct kipc__shm_chan *s)
+{
+	if (s->process)
+		kipc__process_leave(s->process);
+	else
+		kipc__fd_close(s->watch);
+	s->process = NULL;
+	kipc__store_relaxed(&s->watch, -1);
+	s->watch_ticks = false;
+}
+
 void kipc__shm_bell_close(struct kipc__shm_chan *s)
 {
 	unsigned side;

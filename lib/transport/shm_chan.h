@@ -55,6 +55,7 @@ int kipc__shm_bell_watch(struct kipc__shm_chan *s, int epoll);
 void kipc__shm_bell_self(struct kipc__shm_chan *s, unsigned side);
 void kipc__shm_bell_quiet(struct kipc__shm_chan *s, unsigned side);
 void kipc__shm_bell_drain(struct kipc__shm_chan *s, unsigned side);
+void kipc__shm_watch_close(struct kipc__shm_chan *s);
 void kipc__shm_bell_close(struct kipc__shm_chan *s);
 void kipc__shm_bell_unlink(const struct kipc__shm_chan *s);
 int kipc__shm_way_open(struct kipc__shm_chan *s);
@@ -102,6 +103,5 @@ void kipc__shm_look(struct kipc__ring_chan *c);
 /* shm_poll.c: what a poller sees. */
 int kipc__shm_fd(struct kipc__ring_chan *c, unsigned side);
 void kipc__shm_idle(struct kipc__ring_chan *c, unsigned side);
-void kipc__shm_watch_close(struct kipc__shm_chan *s);
 
 #endif /* KIPC_TRANSPORT_SHM_CHAN_H */

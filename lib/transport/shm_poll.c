@@ -51,17 +51,6 @@ static int ticker(void)
 	return fd;
 }
 
-void kipc__shm_watch_close(struct kipc__shm_chan *s)
-{
-	if (s->process)
-		kipc__process_leave(s->process);
-	else
-		kipc__fd_close(s->watch);
-	s->process = NULL;
-	kipc__store_relaxed(&s->watch, -1);
-	s->watch_ticks = false;
-}
-
 static void unwatch(struct kipc__shm_chan *s)
 {
 	unsigned side;
