@@ -159,7 +159,7 @@
  * CHANGES
  *   1  pair
  *   1  kinds with more than two ends (pubsub, queue): words that a pair leaves zero
- *   1  sets.undone: zero in plain shared memory
+ *   1  sets.undone: zero in plain shared memory; hints.joined
  */
 #ifndef KIPC_RING_H
 #define KIPC_RING_H
@@ -294,7 +294,8 @@ struct kipc_ring_hints {
 	__u64 space_at; /* wake me when the peer's cons reaches this */
 	__u32 fence;    /* KIPC_FENCE_* */
 	__u32 cpu;      /* CPU that e last ran on + 1; 0: unknown */
-	__u64 reserved[13];
+	__u64 joined;   /* pubsub, subscriber: 1 once it has its first position */
+	__u64 reserved[12];
 };
 
 /* CTRL[0] of a pubsub. What every message changes lies on one line. */

@@ -130,6 +130,7 @@ static int pubsub_join(struct kipc__hub *h, const struct kipc__config *cfg)
 		if (cfg->lossy)
 			h->ops.caps &= ~KIPC_CAP_RELIABLE;
 		r = kipc__sub_init(&c->sub, &at, h->end, cfg->lossy, cfg->from_oldest);
+		kipc__store_release(&h->mine->hints.joined, 1); /* its place may be live before */
 		/* A publisher that met it while it looked for its place may sleep. */
 		kipc__hub_wake(h, KIPC_SIDE_SPACE, true);
 	}
@@ -412,7 +413,8 @@ static int subscribers_state(const struct kipc__hub *h)
 	unsigned end;
 
 	for (end = 1; end < h->ident.nr_ends; end++)
-		if (kipc__hub_state(h, end) == KIPC_END_LIVE)
+		if (kipc__hub_state(h, end) == KIPC_END_LIVE &&
+		    kipc__load_acquire(&kipc__hub_ctrl(h, end)->hints.joined))
 			return KIPC_PEER_ALIVE;
 	return KIPC_PEER_ABSENT;
 }
