@@ -96,6 +96,7 @@ struct scene {
 	bool creates;    /* named only: the act creates the name, the survivor comes after it */
 	bool full;       /* the survivor fills its ring and wants to go on */
 	bool named_only; /* there is no such thing without a name */
+	bool slow;       /* a copy is stepped through: not for a machine where points are few */
 	bool talks;      /* the survivor answers all the time, so it is never away */
 	bool busy;   /* the survivor does something all the time, so nobody waits for its sleep */
 	bool sweeps; /* what it looks through is only there over shared memory */

@@ -118,6 +118,7 @@ const struct scene long_scenes[] = {
 	  .prepare = prepare_to_send,
 	  .act = send_long,
 	  .survive = receive_survive,
+	  .slow = true,
 	  .options = "size=128K",
 	  .commits = 1 },
 	{ .name = "long: recv",
@@ -125,6 +126,7 @@ const struct scene long_scenes[] = {
 	  .act = receive_long,
 	  .survive = send_survive,
 	  .talks = true,
+	  .slow = true,
 	  .options = "size=128K" },
 	{ .name = NULL },
 };

@@ -148,8 +148,12 @@ static void run_scheme(struct stage *s, const char *scheme)
 	for (i = 0; i < NR_FLAVOURS; i++)
 		for (j = 0; (s->scene = scene_at(j)); j++) {
 			s->flavour = &flavours[i];
-			if (concerns(s->scene, s->flavour, scheme) &&
-			    (wanted.all || (i + j) % 2 == 0))
+			if (!concerns(s->scene, s->flavour, scheme) || (!wanted.all && (i + j) % 2))
+				continue;
+			if (s->scene->slow && wanted.points < FEW)
+				printf("%s: %s: left out, too many steps for --points %llu\n",
+				       scheme, s->scene->name, (unsigned long long)wanted.points);
+			else
 				run_scene(s, scheme, i * SCENES_MOST + j);
 		}
 }
