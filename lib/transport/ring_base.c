@@ -103,6 +103,29 @@ static inline void rx_done(struct kipc__ring_chan *c)
 		kipc__ring_wait_rx_bell(c);
 }
 
+/* Right behind its sender a receiver fetches each cache line while the next one is written, and both are
+ * slower for it. Who found data, or found it at once, many times in a row, and sent nothing meanwhile,
+ * lets the sender run ahead before the next look.
+ */
+static void stay_behind(const struct kipc__ring_chan *c)
+{
+	unsigned i;
+
+	if (c->streak >= KIPC__STREAM_CALLS)
+		for (i = 0; i < KIPC__STREAM_TURNS; i++)
+			kipc__cpu_relax();
+}
+
+static void watched(struct kipc__ring_chan *c, unsigned turns)
+{
+	uint64_t sent = kipc__load_relaxed(c->tx.prod_word);
+
+	if (turns >= KIPC__STREAM_NEAR || sent != c->sent_at)
+		c->streak = 0;
+	c->sent_at = sent;
+	kipc__count(&c->base.stats.spins);
+}
+
 /* The last waits ended while spinning: watch for the length of a cache line's way and back before any
  * preparation for a longer wait, which takes as long. true: something has come.
  */
@@ -113,14 +136,16 @@ static inline bool watch_briefly(struct kipc__ring_chan *c, int64_t timeout)
 	if (c->brisk == 0 || timeout == 0)
 		return false;
 	c->brisk--;
+	stay_behind(c);
 	for (i = 0; i < KIPC__BRISK_TURNS; i++) {
 		if (kipc__ring_look(&c->rx, c->rx.cons) != 0) {
-			kipc__count(&c->base.stats.spins);
+			watched(c, i);
 			return true;
 		}
 		kipc__cpu_relax();
 	}
 	c->brisk = 0;
+	c->streak = 0;
 	return false;
 }
 
@@ -247,6 +272,7 @@ int kipc__ring_base_release(struct kipc_chan *base, unsigned n)
 
 	if (r <= 0)
 		return r;
+	c->streak++;
 	c->base.stats.recv_msgs += n;
 	c->base.stats.recv_bytes += bytes;
 	rx_done(c);
@@ -269,6 +295,7 @@ int kipc__ring_base_recv(struct kipc_chan *base, struct kipc_msg *m, unsigned n,
 	}
 	if (kipc__unlikely(r < 0))
 		return kipc__ring_wait_broken(c, r);
+	c->streak++;
 	c->base.stats.recv_msgs += (unsigned)r;
 	c->base.stats.recv_bytes += bytes_of(m, r);
 	rx_done(c);
@@ -346,6 +373,7 @@ ssize_t kipc__ring_base_recv_one(struct kipc_chan *base, void *buf, size_t cap, 
 	len = kipc__ring_take(&c->rx, buf, cap);
 	if (kipc__unlikely(len < 0))
 		return recv_one_slowly(c, buf, cap, timeout);
+	c->streak++;
 	c->base.stats.recv_msgs++;
 	c->base.stats.recv_bytes += (size_t)len;
 	rx_done(c);

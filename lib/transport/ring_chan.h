@@ -78,6 +78,8 @@ struct kipc__ring_chan {
 	int fault;         /* -EBADMSG once the peer broke the ring; either half finds out */
 	uint64_t want;     /* bytes of records that last did not fit; 0: none waits */
 	unsigned brisk;    /* waits for data that may start without preparation */
+	unsigned streak;   /* calls in a row that found data at once; see stay_behind() */
+	uint64_t sent_at;  /* my prod when a wait for data last ended */
 	unsigned credit;   /* commits until the next look at the peer */
 	unsigned stretch;  /* how many I gave myself last time */
 	int64_t looked_at; /* coarse time of that */
@@ -95,6 +97,13 @@ struct kipc__ring_chan {
 
 #define KIPC__BRISK_WAITS 1024 /* then the hints to the peer are looked after again */
 #define KIPC__BRISK_TURNS 32
+
+/* From so many calls in a row on it is a stream; the sender then gets so long a lead; a message that comes
+ * within so many turns was on its way already.
+ */
+#define KIPC__STREAM_CALLS 16
+#define KIPC__STREAM_TURNS 32
+#define KIPC__STREAM_NEAR  4
 
 #define KIPC__RING_IN(c)   (1 - (c)->end) /* the ring that I consume */
 #define KIPC__RING_OUT(c)  ((c)->end)
