@@ -60,6 +60,7 @@ static void make(unsigned end, const struct kipc__hub_kind *kind, const struct k
 	h->data_bytes = plan->data_bytes;
 	h->status = &status;
 	h->ctrl = (uint8_t *)ctrl;
+	h->mine = &ctrl[end];
 	h->data = data;
 }
 

@@ -45,8 +45,10 @@ void kipc__model_setup(void)
 	kipc__model_word(&pub->claim, 8, pub->claim);
 	kipc__model_word(&pub->oldest, 8, pub->oldest);
 	kipc__model_word(&pub->hints.space_at, 8, 0);
-	for (e = 1; e < CROWD; e++)
+	for (e = 1; e < CROWD; e++) {
 		kipc__model_word(&kipc__hub_ctrl(kipc__model_hub(0), e)->cons.pos, 8, 0);
+		kipc__model_word(&kipc__hub_ctrl(kipc__model_hub(0), e)->hints.joined, 8, 0);
+	}
 	for (e = 0; e < 2; e++)
 		kipc__model_word(&kipc__model_hub(0)->status->sets.bound[e], 8, 0);
 	for (e = 0; e < CROWD; e++) {
