@@ -35,6 +35,7 @@ build() {
 	trap "rm -rf '$root'" EXIT
 	mkdir -p "$root/bin" "$root/modules"
 	cp "$(command -v busybox)" "$root/bin/busybox"
+	: >"$root/modules/order"
 	cp "$here/init" "$here/stage2" "$root"
 	chmod +x "$root/init"
 	for file in $(module_files); do
