@@ -3,7 +3,7 @@
 #
 # Installs the Debian packages that a part of the project needs.
 #
-#   .ci/deps.sh build|bench|peers|test|vm|qemu|style...
+#   .ci/deps.sh build|bench|peers|test|vm|debugkernel|qemu|style...
 #
 # Silent and quick when nothing is missing.  As root, or where sudo asks no
 # password, what is missing is installed; otherwise the one apt line to run is
@@ -19,11 +19,12 @@ peers='libck-dev libdpdk-dev libboost-dev libzmq3-dev libnng-dev libfabric-dev l
     iceoryx libiceoryx-binding-c-dev libiceoryx-posh-dev'
 vm='linux-headers-amd64 sparse busybox-static cpio xz-utils kmod procps iproute2 pahole
     ca-certificates debian-archive-keyring'
+debugkernel='flex bison bc libelf-dev libssl-dev lz4 xz-utils'
 qemu='qemu-system-x86 seabios'
 style='clang-format sparse binutils'
 
 usage() {
-	echo 'usage: .ci/deps.sh build|bench|peers|test|vm|qemu|style...' >&2
+	echo 'usage: .ci/deps.sh build|bench|peers|test|vm|debugkernel|qemu|style...' >&2
 	exit 2
 }
 
@@ -35,6 +36,7 @@ wanted() {
 		peers) echo $build g++ $peers ;;
 		test) echo $build $test ;;
 		vm) echo $build $vm ;;
+		debugkernel) echo $build $debugkernel ;;
 		qemu) echo $qemu ;;
 		style) echo $style ;;
 		*) usage ;;

@@ -4,13 +4,15 @@
 # Obtains what the test machines are made of, once, below build/vm:
 #
 #   linux-6.1/, linux-6.12/   a Debian kernel image and its headers, unpacked
+#   linux-6.1-debug/          6.1 from Debian's source, compiled by debug.sh;
+#                             only when it is asked for: 2 GB, half an hour
 #   qemu/                     QEMU of bookworm-backports, unpacked
 #
 # Nothing is installed.  The packages come through an apt configuration of its
 # own, whose mirror is the one that the host's apt uses.  A folder counts as
 # obtained when the file "stamp" stands in it, which is written last.
 #
-#   fetch.sh [-u] [6.1|6.12|qemu...]     -u: newer versions where there are any
+#   fetch.sh [-u] [6.1|6.12|6.1-debug|qemu...]     -u: newer versions where there are any
 set -euo pipefail
 
 top=$(cd "$(dirname "$0")/../.." && pwd)
@@ -158,6 +160,24 @@ repair_headers() {
 	done
 }
 
+# The headers of a kernel that lies where it was compiled need no repair, and
+# a compilation that was interrupted goes on where it was.
+fetch_debug_kernel() {
+	local series=${1%-debug} dir=$vm/linux-$1
+	"$top/.ci/deps.sh" debugkernel
+	if [ -n "$update" ] || [ ! -e "$dir/source/Makefile" ]; then
+		update_lists
+		rm -rf "$dir"
+		download "$dir/debs" "linux-source-$series" || die "no source of linux $series"
+		unpack "$dir/unpacked" "$dir"/debs/*.deb
+		tar -C "$dir" -xf "$dir/unpacked/usr/src/linux-source-$series.tar.xz"
+		rm -rf "$dir/debs" "$dir/unpacked"
+		mv "$dir/linux-source-$series" "$dir/source"
+	fi
+	rm -f "$dir/stamp"
+	"$top/tests/vm/debug.sh" "$dir"
+}
+
 # QEMU 10 forks two and a half times faster than Debian 12's own 7.2.
 fetch_qemu() {
 	local dir=$vm/qemu work=$vm/qemu.new
@@ -198,8 +218,14 @@ present() {
 	if [ "$1" = qemu ]; then
 		"$top/tests/vm/qemu.sh" --version >/dev/null 2>&1
 	else
-		grep -qF "$dir/" "$dir/headers/Makefile"
+		grep -qF "$dir/" "$dir/headers/Makefile" && configured_alike "$1"
 	fi
+}
+
+configured_alike() {
+	case $1 in
+	*-debug) cmp -s "$top/tests/vm/debug.config" "$vm/linux-$1/debug.config" ;;
+	esac
 }
 
 # Its stamp keeps the next run from looking for a better one again.
@@ -216,6 +242,7 @@ fetch() {
 		return 0
 	fi
 	case $what in
+	6.*-debug) fetch_debug_kernel "$what" ;;
 	6.*) fetch_kernel "$what" ;;
 	qemu) fetch_qemu || take_host_qemu ;;
 	*) die "nothing known about '$what'" ;;

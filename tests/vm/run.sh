@@ -20,7 +20,7 @@ set -euo pipefail
 top=$(cd "$(dirname "$0")/../.." && pwd)
 here=$top/tests/vm
 complaints='BUG:|WARNING:|UBSAN|possible (circular|recursive)|kmemleak: [1-9]'
-complaints+='|blocked for more than|Oops|general protection'
+complaints+='|blocked for more than|Oops|general protection|INFO: trying to register'
 
 usage() {
 	sed -n '/^#   run.sh/,/command/s/^# *//p' "$0" >&2

@@ -4,7 +4,7 @@
 # The VM half of the tests: builds the module for each kernel, boots the
 # kernels one after the other and runs suite.sh in each.
 #
-#   test-vm.sh [-k 6.1|6.12] [name...]
+#   test-vm.sh [-k 6.1|6.12|6.1-debug] [name...]
 #
 # -k: this kernel only; names: these programs of build/tests/vm-list only.
 # Logs go to build/vm/test-6.1 and so on.  The last line is
@@ -46,10 +46,13 @@ prepare_out() {
 # The machine writes its results one by one: what it got done counts also when
 # it died.
 run_suite() {
-	local series=$1 out=$vm/test-$1 line
+	local series=$1 out=$vm/test-$1 line seconds=1500
 	shift
+	case $series in
+	*-debug) seconds=5400 ;;
+	esac
 	prepare_out "$series"
-	"$here/run.sh" -k "$series" -n 2 -c 2 -m 2000 -t "${KIPC_VM_SECONDS:-1500}" -o "$out" -- \
+	"$here/run.sh" -k "$series" -n 2 -c 2 -m 2000 -t "${KIPC_VM_SECONDS:-$seconds}" -o "$out" -- \
 		tests/vm/suite.sh "$series" "$@" 8>&-
 	while read -r line; do
 		# shellcheck disable=SC2086
