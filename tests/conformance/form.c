@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <dirent.h>
+#include <sys/stat.h>
 #include "form.h"
 
 const struct form shm_anon = { "shm_anon", "shm", false };
@@ -41,6 +42,15 @@ void form_run(const struct form *f, void (*body)(const struct form *f))
 	if (info.status)
 		harness_skip(f->scheme, "%s", info.why);
 	body(f);
+}
+
+gid_t form_group(const struct form *f)
+{
+	struct stat st;
+
+	if (strcmp(f->scheme, "kmod") || stat("/dev/kipc", &st) < 0)
+		return NOBODY;
+	return st.st_mode & 0006 ? NOBODY : st.st_gid;
 }
 
 void form_uri(const struct form *f, const char *options, char *uri, size_t size)

@@ -63,6 +63,10 @@ void form_run(const struct form *f, void (*body)(const struct form *f));
 struct kipc_transport_info form_info(const char *scheme);
 bool form_can(const struct form *f, uint64_t cap);
 
+/* The group that may use the transport at all: another user needs it. NOBODY's own where anybody may. */
+#define NOBODY 65534
+gid_t form_group(const struct form *f);
+
 /* A URI that nobody else uses. options: "" or "size=4K&..." */
 void form_uri(const struct form *f, const char *options, char *uri, size_t size);
 #define URI_MAX 300

@@ -368,8 +368,6 @@ PUBSUB(subscribers_hear_of_a_killed_publisher)
 
 /* ---- two users -------------------------------------------------------------------------- */
 
-#define OTHER 65534
-
 struct visit {
 	struct topic topic;
 	int want;
@@ -381,7 +379,7 @@ static void visit_topic(struct peer *me, void *arg)
 	struct kipc_chan *c;
 	int why;
 
-	become_user(OTHER, OTHER);
+	become_user(NOBODY, form_group(v->topic.form));
 	must_eq(topic_try(&v->topic, KIPC_RECV, ""), v->want);
 	if (v->want)
 		return;

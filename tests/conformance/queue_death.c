@@ -10,6 +10,7 @@
 struct victim {
 	char uri[URI_MAX];
 	unsigned n; /* messages that it reserves or peeks */
+	gid_t gid;  /* of another user */
 };
 
 static void never_return(void)
@@ -47,6 +48,7 @@ static struct kipc_chan *victim_make(const struct form *f, struct victim *v, con
                                      unsigned n)
 {
 	v->n = n;
+	v->gid = form_group(f);
 	form_uri(f, options, v->uri, sizeof(v->uri));
 	return queue_end(v->uri, 0);
 }
@@ -331,7 +333,7 @@ static void visit(struct peer *me, void *arg)
 	int want = (int)v->n ? 0 : -EACCES;
 
 	(void)me;
-	become_user(65534, 65534);
+	become_user(NOBODY, v->gid);
 	must_eq(kipc_chan_open(&c, v->uri, KIPC_QUEUE | KIPC_CREATE, NULL), want);
 	if (want == 0)
 		must_eq(queue_send(c, 30, 0, 1, 0, 0), 1);

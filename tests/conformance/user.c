@@ -3,8 +3,7 @@
 #include <sys/stat.h>
 #include "form.h"
 
-#define OTHER_UID 65534
-#define OTHER_GID 65534
+#define OTHER_UID NOBODY
 
 struct visit {
 	char uri[URI_MAX];
@@ -12,16 +11,6 @@ struct visit {
 	gid_t gid;
 	int want; /* result of the other user's open */
 };
-
-/* The group that may use the device; other transports have none. */
-static gid_t device_group(const struct form *f)
-{
-	struct stat st;
-
-	if (strcmp(f->scheme, "kmod") || stat("/dev/kipc", &st) < 0)
-		return OTHER_GID;
-	return st.st_mode & 0006 ? OTHER_GID : st.st_gid;
-}
 
 /* It may use the transport as such, so that a refusal is about the name. */
 static void must_make_pair(const struct form *f)
@@ -67,7 +56,7 @@ static void visit_name(struct peer *me, void *arg)
 
 static void check_mode(const struct form *f, const char *options, int want)
 {
-	struct visit v = { .form = f, .gid = device_group(f), .want = want };
+	struct visit v = { .form = f, .gid = form_group(f), .want = want };
 	struct kipc_peer p = { .size = sizeof(p) };
 	struct kipc_chan *c;
 	struct peer peer;
@@ -128,9 +117,9 @@ EACH_NAMED(user_mode_0666_admits_others)
 EACH_NAMED(user_mode_0660_admits_the_group)
 {
 	need_root();
-	if (device_group(f) != OTHER_GID)
+	if (form_group(f) != OTHER_UID)
 		return; /* the device's group is what the visitor has */
-	must_sys(setegid(OTHER_GID));
+	must_sys(setegid(OTHER_UID));
 	check_mode(f, "mode=0660", 0);
 }
 
