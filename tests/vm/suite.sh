@@ -22,7 +22,7 @@ export KIPC_REQUIRE=kmod,root,strace
 # An emulated machine is ten to twenty times slower, a kernel that checks itself
 # four to eight times more.
 export KIPC_TEST_SCALE=${KIPC_TEST_SCALE:-0.1} KIPC_TEST_DEADLINE=300
-limit=${KIPC_VM_LIMIT:-600}
+limit=${KIPC_VM_LIMIT:-1000}
 case $series in
 *-debug) KIPC_TEST_DEADLINE=1200 limit=${KIPC_VM_LIMIT:-2400} ;;
 esac

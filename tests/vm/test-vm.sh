@@ -46,7 +46,7 @@ prepare_out() {
 # The machine writes its results one by one: what it got done counts also when
 # it died.
 run_suite() {
-	local series=$1 out=$vm/test-$1 line seconds=1500
+	local series=$1 out=$vm/test-$1 line seconds=2400
 	shift
 	case $series in
 	*-debug) seconds=5400 ;;
