@@ -166,6 +166,8 @@ static void follow(struct follower *f, const struct stamp *t)
 	}
 	least += t->seq - f->last.seq - 1;
 	most += t->seq - f->last.seq - 1;
+	if ((int64_t)least < 0)
+		least = 0; /* it was killed before it wrote down what had arrived here */
 	if (known && (lost - f->lost < least || lost - f->lost > most))
 		broken(&f->s, "%llu messages are missing, or %llu, but %llu were counted",
 		       (unsigned long long)least, (unsigned long long)most,
