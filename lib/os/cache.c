@@ -6,7 +6,7 @@
 /* A line that one core wrote and another read is owned by the first and shared with the second (MOESI).
  * On Zen the store that wants it back is slow and overlaps with few others: measured on Zen 4, some 10
  * ns a line between near cores and 30 to 40 between far ones, against 2 to 4 for a line that the reader
- * has taken. Zen 5 is known to have no such gap, and of others nothing was measured.
+ * has taken; docs/design.md has the commands that compare. Of other CPUs nothing was measured.
  */
 static bool shared_lines_are_slow(void)
 {

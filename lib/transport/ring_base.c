@@ -59,7 +59,7 @@ int kipc__ring_base_begin(struct kipc__ring_chan *c)
 		return r;
 	c->tx.growth = &mine->growth;
 	c->rx.growth = &peer->growth;
-	c->rx.rfo = c->rfo > 0 ? c->data[in] : NULL;
+	c->rx.rfo = c->back->writes_in && c->rfo > 0 ? c->data[in] : NULL;
 	c->tx_bell = (uint64_t *)&c->status->bells[out].data;
 	c->rx_bell = (uint64_t *)&c->status->bells[in].space;
 	hints_publish(c);
@@ -104,7 +104,7 @@ static inline void rx_done(struct kipc__ring_chan *c)
 }
 
 /* Right behind its sender a receiver fetches each cache line while the next one is written, and both are
- * slower for it. Who found data, or found it at once, many times in a row, and sent nothing meanwhile,
+ * slower for it. Who found data at once many times in a row, and sent nothing meanwhile,
  * lets the sender run ahead before the next look.
  */
 static void stay_behind(const struct kipc__ring_chan *c)

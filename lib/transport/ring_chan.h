@@ -54,6 +54,9 @@ struct kipc__ring_back {
 	/* Tell the peer that these directions are over. */
 	int (*shut)(struct kipc__ring_chan *c, unsigned dirs);
 
+	/* The in ring's data is mapped writable, too. */
+	bool writes_in;
+
 	/* wake() ends a sleep although no position was reached. */
 	bool early;
 

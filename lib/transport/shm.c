@@ -316,6 +316,7 @@ static const struct kipc__ring_back shm_back = {
 	.look = kipc__shm_look,
 	.fd = kipc__shm_fd,
 	.shut = kipc__shm_shut,
+	.writes_in = true,
 	.early = true,
 	.look_every = 32,
 };

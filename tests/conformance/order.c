@@ -28,7 +28,8 @@ static void run_pairing(const struct form *f, struct pairing *p)
 	struct kipc_chan *c;
 	struct peer peer;
 
-	duo_make(&p->duo, f, "size=16K");
+	/* Whoever may not write what it reads must not try. */
+	duo_make(&p->duo, f, "size=16K&rfo=1");
 	peer_start(&peer, run_receiver, p);
 	c = duo_mine(&p->duo);
 	chan_set_wait(c, p->wait[0]);
