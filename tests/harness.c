@@ -341,6 +341,20 @@ void peer_kill(struct peer *p)
 	must(WIFSIGNALED(reap(p)));
 }
 
+void peer_stop(struct peer *p)
+{
+	int status;
+
+	must_sys(kill(p->pid, SIGSTOP));
+	must_eq(must_sys(waitpid(p->pid, &status, WUNTRACED)), p->pid);
+	must(WIFSTOPPED(status));
+}
+
+void peer_continue(struct peer *p)
+{
+	must_sys(kill(p->pid, SIGCONT));
+}
+
 void peer_tell(struct peer *p, uint8_t word)
 {
 	while (send(p->gate, &word, 1, MSG_NOSIGNAL) < 0)

@@ -110,6 +110,10 @@ void peer_end(struct peer *p);
 /* kill -9, and wait until it is gone. */
 void peer_kill(struct peer *p);
 
+/* SIGSTOP, and wait until it stands; SIGCONT. */
+void peer_stop(struct peer *p);
+void peer_continue(struct peer *p);
+
 /* Either side of the gate: a byte there, a byte from there. -1: the other one is gone. */
 void peer_tell(struct peer *p, uint8_t word);
 int peer_hear(struct peer *p);

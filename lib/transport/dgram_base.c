@@ -4,6 +4,7 @@
 #include <string.h>
 #include <kipc_ring.h>
 #include "../core/atomic.h"
+#include "../os/sys.h"
 #include "dgram_base.h"
 #include "dgram_in.h"
 #include "dgram_wait.h"
@@ -58,7 +59,7 @@ int kipc__dgram_base_wait(struct kipc_chan *c, unsigned events, int64_t timeout)
 		r = events_now(d, events);
 		if (r != 0)
 			break;
-		r = kipc__dgram_pause(d, events, &w, false);
+		r = kipc__dgram_pause(d, events, &w);
 	}
 	return r;
 }
@@ -111,8 +112,8 @@ int kipc__dgram_base_send(struct kipc_chan *c, const struct kipc_msg *m, unsigne
 		return r;
 	for (i = 0; i < n; i++)
 		wrap(&p[i], &m[i]);
-	while ((r = d->back->send(d, p, n, w.sleep)) == -EAGAIN) {
-		r = kipc__dgram_pause(d, KIPC_OUT, &w, true);
+	while ((r = d->back->send(d, p, n)) == -EAGAIN) {
+		r = kipc__dgram_pause(d, KIPC_OUT, &w);
 		if (r < 0)
 			return r;
 	}
@@ -189,7 +190,7 @@ int kipc__dgram_base_reserve(struct kipc_chan *c, struct kipc_msg *m, unsigned n
 		r = d->back->room(d, m, n);
 		if (r != 0)
 			break;
-		r = kipc__dgram_pause(d, KIPC_OUT, &w, false);
+		r = kipc__dgram_pause(d, KIPC_OUT, &w);
 	}
 	return r < 0 ? r : stage(&d->out, m, n);
 }
@@ -221,7 +222,6 @@ int kipc__dgram_base_commit(struct kipc_chan *c, const struct kipc_msg *m, unsig
 {
 	struct kipc__dgram *d = dgram_of(c);
 	struct kipc__packet p[KIPC_BATCH_MAX];
-	bool sleep = false;
 	unsigned i, done = 0;
 	int r = 0;
 
@@ -229,10 +229,12 @@ int kipc__dgram_base_commit(struct kipc_chan *c, const struct kipc_msg *m, unsig
 		return -EINVAL;
 	for (i = 0; i < n; i++)
 		wrap_staged(&p[i], &m[i]);
-	while (done < n && (r >= 0 || r == -EAGAIN || r == -EINTR)) {
-		r = d->back->send(d, p + done, n - done, sleep);
-		sleep = r == -EAGAIN;
-		done += r > 0 ? (unsigned)r : 0;
+	while (done < n && (r >= 0 || r == -EINTR)) {
+		r = d->back->send(d, p + done, n - done);
+		if (r == -EAGAIN)
+			r = d->back->await(d, KIPC_OUT, KIPC__NEVER);
+		else
+			done += r > 0 ? (unsigned)r : 0;
 	}
 	d->out.n = 0;
 	return done < n ? r : sent(d, m, (int)n);

@@ -40,16 +40,14 @@ struct kipc__packet {
 enum kipc__dgram_how { KIPC__DGRAM_TAKE, KIPC__DGRAM_LOOK };
 
 struct kipc__dgram_back {
-	/* Send 1 .. KIPC_BATCH_MAX packets in order; how many went. -EAGAIN: none now; -EPIPE.
-	 * sleep: rather sleep for a while than say -EAGAIN; -EINTR.
-	 */
-	int (*send)(struct kipc__dgram *d, struct kipc__packet *p, unsigned n, bool sleep);
+	/* Send 1 .. KIPC_BATCH_MAX packets in order; how many went. -EAGAIN: none now; -EPIPE. */
+	int (*send)(struct kipc__dgram *d, struct kipc__packet *p, unsigned n);
 
 	/* Receive 1 .. KIPC_BATCH_MAX packets in order; how many came, len of each set. -EAGAIN: none
-	 * now; -EPIPE: the end, after the last packet; -EBADMSG. sleep: as above.
+	 * now; -EPIPE: the end, after the last packet; -EBADMSG.
 	 */
 	int (*recv)(struct kipc__dgram *d, struct kipc__packet *p, unsigned n,
-	            enum kipc__dgram_how how, bool sleep);
+	            enum kipc__dgram_how how);
 
 	/* Remove the n oldest packets that were looked at. 0; -EBADMSG: they are not there. */
 	int (*drop)(struct kipc__dgram *d, unsigned n);
@@ -64,7 +62,8 @@ struct kipc__dgram_back {
 	int (*events)(struct kipc__dgram *d, unsigned events);
 
 	/* Sleep until one of events may have become true, for a bounded time or until the absolute
-	 * deadline. 0: look again; -ETIMEDOUT; -EINTR.
+	 * deadline. 0: look again; -ETIMEDOUT; -EINTR: a signal handler ran, with SA_RESTART or
+	 * without; being stopped and continued is not seen.
 	 */
 	int (*await)(struct kipc__dgram *d, unsigned events, int64_t deadline);
 

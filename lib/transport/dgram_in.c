@@ -203,7 +203,7 @@ static bool look_keep(struct kipc__dgram *d, const struct kipc__packet *p)
 /* Copy up to n further messages into slots. How many; 0: the next one needs a larger slot, look
  * again; -EAGAIN, -EPIPE, ...
  */
-static int look(struct kipc__dgram *d, unsigned n, bool sleep)
+static int look(struct kipc__dgram *d, unsigned n)
 {
 	struct kipc__dgram_in *in = &d->in;
 	struct kipc__packet p[KIPC_BATCH_MAX];
@@ -221,7 +221,7 @@ static int look(struct kipc__dgram *d, unsigned n, bool sleep)
 	if (i == 0)
 		return n ? -ENOMEM : -EAGAIN;
 	in->cut = false;
-	r = d->back->recv(d, p, i, KIPC__DGRAM_LOOK, sleep);
+	r = d->back->recv(d, p, i, KIPC__DGRAM_LOOK);
 	if (r < 0)
 		return r;
 	for (i = 0; i < (unsigned)r && look_keep(d, &p[i]); i++)
@@ -231,13 +231,13 @@ static int look(struct kipc__dgram *d, unsigned n, bool sleep)
 	return d->fault ? d->fault : (int)(in->n - had);
 }
 
-/* Look until n messages are there or no more come; only for the first is slept. */
-static int look_for(struct kipc__dgram *d, unsigned n, bool sleep)
+/* Look until n messages are there or no more come. */
+static int look_for(struct kipc__dgram *d, unsigned n)
 {
 	int r = 0;
 
 	while (d->in.n < n) {
-		r = look(d, n - d->in.n, sleep && d->in.n == 0);
+		r = look(d, n - d->in.n);
 		if (r < 0 || (r > 0 && !d->in.cut))
 			break;
 	}
@@ -246,7 +246,7 @@ static int look_for(struct kipc__dgram *d, unsigned n, bool sleep)
 
 int kipc__dgram_ready(struct kipc__dgram *d)
 {
-	return look_for(d, 1, false);
+	return look_for(d, 1);
 }
 
 int kipc__dgram_in_peek(struct kipc_chan *c, struct kipc_msg *m, unsigned n, int64_t timeout)
@@ -257,9 +257,9 @@ int kipc__dgram_in_peek(struct kipc_chan *c, struct kipc_msg *m, unsigned n, int
 	unsigned i;
 
 	while (r == 0) {
-		r = look_for(d, n, w.sleep);
+		r = look_for(d, n);
 		if (r == -EAGAIN)
-			r = kipc__dgram_pause(d, KIPC_IN, &w, true);
+			r = kipc__dgram_pause(d, KIPC_IN, &w);
 	}
 	if (r < 0)
 		return r;
@@ -357,7 +357,7 @@ static int settle(struct kipc__dgram *d, struct kipc_msg *m, struct kipc__packet
 }
 
 /* Straight into the user's buffers. */
-static int take(struct kipc__dgram *d, struct kipc_msg *m, unsigned n, bool sleep)
+static int take(struct kipc__dgram *d, struct kipc_msg *m, unsigned n)
 {
 	struct kipc__packet p[TAKE_MAX];
 	unsigned i;
@@ -373,7 +373,7 @@ static int take(struct kipc__dgram *d, struct kipc_msg *m, unsigned n, bool slee
 		p[i].iov[2].iov_len = d->back->bound - m[i].len;
 		p[i].parts = 3;
 	}
-	r = d->back->recv(d, p, i, KIPC__DGRAM_TAKE, sleep);
+	r = d->back->recv(d, p, i, KIPC__DGRAM_TAKE);
 	return r < 0 ? r : settle(d, m, p, (unsigned)r);
 }
 
@@ -393,14 +393,14 @@ int kipc__dgram_in_recv(struct kipc_chan *c, struct kipc_msg *m, unsigned n, int
 		if (d->in.n)
 			r = copy_out(d, m + got, n - got);
 		else
-			r = take(d, m + got, n - got, w.sleep && got == 0);
+			r = take(d, m + got, n - got);
 		if (r > 0) {
 			bool more = asked_for_more(r, n - got);
 
 			got += (unsigned)r;
 			r = more ? 0 : r;
 		} else if (r == -EAGAIN && got == 0) {
-			r = kipc__dgram_pause(d, KIPC_IN, &w, true);
+			r = kipc__dgram_pause(d, KIPC_IN, &w);
 		}
 	}
 	return got ? (int)got : r;
@@ -458,12 +458,12 @@ ssize_t kipc__dgram_in_read(struct kipc_chan *c, void *buf, size_t cap, int64_t 
 			continue;
 		}
 		m = (struct kipc_msg){ .data = (uint8_t *)buf + got, .len = cap - got };
-		r = take(d, &m, 1, w.sleep && got == 0);
+		r = take(d, &m, 1);
 		if (r > 0) {
 			got += m.len;
 			r = m.len || got ? 0 : skip_empty(&w, ++empty);
 		} else if (r == -EAGAIN && got == 0) {
-			r = kipc__dgram_pause(d, KIPC_IN, &w, true);
+			r = kipc__dgram_pause(d, KIPC_IN, &w);
 		}
 	}
 	return got ? (ssize_t)got : r;

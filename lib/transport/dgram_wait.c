@@ -20,8 +20,7 @@ static int spin(int64_t deadline)
 /* Where packets go through the kernel, watching without sleeping saves no system call: only
  * KIPC_WAIT_SPIN spins.
  */
-int kipc__dgram_pause(struct kipc__dgram *d, unsigned events, struct kipc__dgram_pause *w,
-                      bool verb)
+int kipc__dgram_pause(struct kipc__dgram *d, unsigned events, struct kipc__dgram_pause *w)
 {
 	bool spins = d->base.wait == KIPC_WAIT_SPIN;
 
@@ -35,9 +34,5 @@ int kipc__dgram_pause(struct kipc__dgram *d, unsigned events, struct kipc__dgram
 	}
 	if (spins)
 		return spin(w->deadline);
-	if (verb && w->deadline == KIPC__NEVER) {
-		w->sleep = true;
-		return 0;
-	}
 	return d->back->await(d, events, w->deadline);
 }

@@ -12,13 +12,9 @@ struct kipc__dgram_pause {
 	int64_t timeout;
 	int64_t deadline;
 	bool begun;
-	bool sleep; /* the back end's verb may sleep */
 };
 
-/* Wait, as this channel waits, before the next try. 0: try again; -EAGAIN, -ETIMEDOUT, -EINTR.
- * verb: what will be tried can sleep by itself.
- */
-int kipc__dgram_pause(struct kipc__dgram *d, unsigned events, struct kipc__dgram_pause *w,
-                      bool verb);
+/* Wait, as this channel waits, before the next try. 0: try again; -EAGAIN, -ETIMEDOUT, -EINTR. */
+int kipc__dgram_pause(struct kipc__dgram *d, unsigned events, struct kipc__dgram_pause *w);
 
 #endif /* KIPC_TRANSPORT_DGRAM_WAIT_H */

@@ -67,14 +67,6 @@ static int sock_await(struct kipc__dgram *d, unsigned events, int64_t deadline)
 	return ppoll(&p, 1, &left, NULL) < 0 ? -errno : 0;
 }
 
-/* There is no socket to sleep in yet. */
-static int await_peer(struct kipc__sock *s, unsigned events, bool sleep)
-{
-	int r = sleep ? sock_await(&s->d, events, KIPC__NEVER) : 0;
-
-	return r < 0 ? r : -EAGAIN;
-}
-
 /* Memory that is queued, and what is asked for, against the buffer: as the kernel decides. */
 static bool has_room(const struct kipc__sock *s, int fd)
 {
@@ -165,27 +157,18 @@ static int send_some(int fd, struct mmsghdr *h, unsigned n, int flags)
 	return sendmmsg(fd, h, n, flags);
 }
 
-/* Asleep, the first one waits for room; the others go if there is more. */
-static int sock_send(struct kipc__dgram *d, struct kipc__packet *p, unsigned n, bool sleep)
+static int sock_send(struct kipc__dgram *d, struct kipc__packet *p, unsigned n)
 {
 	struct kipc__sock *s = sock_of(d);
 	struct mmsghdr h[KIPC_BATCH_MAX];
 	int fd = kipc__sock_now(s);
-	int r, more = 0;
+	int r;
 
 	if (fd < 0)
-		return fd == -EAGAIN ? await_peer(s, KIPC_OUT, sleep) : fd;
+		return fd;
 	headers(h, p, n);
-	if (sleep) {
-		r = send_some(fd, h, 1, MSG_NOSIGNAL);
-		if (r == 1 && n > 1)
-			more = send_some(fd, h + 1, n - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
-	} else {
-		r = send_some(fd, h, n, MSG_NOSIGNAL | MSG_DONTWAIT);
-	}
-	if (r < 0)
-		return result(s, errno);
-	return more > 0 ? r + more : r;
+	r = send_some(fd, h, n, MSG_NOSIGNAL | MSG_DONTWAIT);
+	return r < 0 ? result(s, errno) : r;
 }
 
 static int recv_some(int fd, struct mmsghdr *h, unsigned n, int flags)
@@ -228,17 +211,16 @@ static int why_nothing(struct kipc__sock *s, int fd, enum kipc__dgram_how how)
  * peer sent: that is delivered all the same.
  */
 static int sock_recv(struct kipc__dgram *d, struct kipc__packet *p, unsigned n,
-                     enum kipc__dgram_how how, bool sleep)
+                     enum kipc__dgram_how how)
 {
 	struct kipc__sock *s = sock_of(d);
 	struct mmsghdr h[KIPC_BATCH_MAX];
-	int flags = MSG_TRUNC | (how == KIPC__DGRAM_LOOK ? MSG_PEEK : 0) |
-	            (sleep ? 0 : MSG_DONTWAIT);
+	int flags = MSG_TRUNC | MSG_DONTWAIT | (how == KIPC__DGRAM_LOOK ? MSG_PEEK : 0);
 	int fd = kipc__sock_now(s);
 	int i, r;
 
 	if (fd < 0)
-		return fd == -EAGAIN ? await_peer(s, KIPC_IN, sleep) : fd;
+		return fd;
 	headers(h, p, n);
 	do
 		r = recv_some(fd, h, n, flags);

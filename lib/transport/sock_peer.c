@@ -5,7 +5,6 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <unistd.h>
 #include <kipc_ring.h>
 #include "../core/atomic.h"
@@ -14,9 +13,6 @@
 
 /* What the kernel keeps back of the send buffer. */
 #define SNDBUF_RESERVE 32
-
-/* How many seconds a receiver sleeps at most in one system call. */
-#define TAKE_SLEEP 3600
 
 static struct kipc__sock *sock_of(struct kipc_chan *c)
 {
@@ -50,21 +46,13 @@ void kipc__sock_raise(struct kipc__sock *s, int fd)
 	kipc__store_relaxed(&s->d.max_msg, most < KIPC__SOCK_BOUND ? most : KIPC__SOCK_BOUND);
 }
 
-/* Looking starts at the oldest packet. With a bound on its sleep, a call is ended by any signal
- * handler, also one with SA_RESTART.
- */
+/* Looking starts at the oldest packet. */
 int kipc__sock_tune(struct kipc__sock *s, int fd)
 {
-	struct timeval in = { .tv_sec = TAKE_SLEEP };
-	struct timeval out = { .tv_usec = KIPC__SOCK_SLICE / 1000 };
 	int start = 0;
 
 	kipc__sock_raise(s, fd);
-	if (setsockopt(fd, SOL_SOCKET, SO_PEEK_OFF, &start, sizeof(start)) < 0 ||
-	    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &in, sizeof(in)) < 0 ||
-	    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &out, sizeof(out)) < 0)
-		return -errno;
-	return 0;
+	return setsockopt(fd, SOL_SOCKET, SO_PEEK_OFF, &start, sizeof(start)) < 0 ? -errno : 0;
 }
 
 /* Packets that nobody will receive give their memory back, which wakes a sender that waits for it:

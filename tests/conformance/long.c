@@ -95,15 +95,6 @@ EACH_FORM(long_sender_killed)
 	}
 }
 
-static void stop(pid_t pid)
-{
-	int status;
-
-	must_sys(kill(pid, SIGSTOP));
-	must_eq(must_sys(waitpid(pid, &status, WUNTRACED)), pid);
-	must(WIFSTOPPED(status));
-}
-
 /* Stopped somewhere in a message: a timeout holds, and the message comes whole when it goes on. */
 EACH_FORM(long_sender_stopped)
 {
@@ -118,12 +109,12 @@ EACH_FORM(long_sender_stopped)
 
 			for (unsigned n = 0; n < 1 + k % 3; n++)
 				must_ok(recv_next(c, i++, -1));
-			stop(peer.pid);
+			peer_stop(&peer);
 			while ((r = recv_next(c, i, MSEC)) >= 0)
 				i++;
 			must_eq(r, -ETIMEDOUT);
 			must_eq(recv_next(c, i, 0), -EAGAIN);
-			must_sys(kill(peer.pid, SIGCONT));
+			peer_continue(&peer);
 			must_ok(recv_next(c, i++, -1));
 		}
 		kipc_chan_close(c);

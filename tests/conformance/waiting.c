@@ -254,3 +254,72 @@ EACH_FORM(waiting_signal_interrupts)
 		kipc_chan_close(c);
 	}
 }
+
+/* ---- stopped and continued -------------------------------------------------------------- */
+
+static void be_stopped(struct peer *me, void *arg)
+{
+	struct sleeper *s = arg;
+	struct kipc_chan *c = duo_theirs(&s->duo);
+	struct kipc_msg m;
+	uint8_t buf[1000] = { 0 };
+
+	chan_set_wait(c, s->wait);
+	peer_tell(me, 's');
+	recv_one(c, 32, 1, 0);
+	peer_tell(me, 's');
+	must_eq(kipc_peek(c, &m, 1, -1), 1);
+	must_eq(kipc_release(c, 1), 1);
+	peer_tell(me, 's');
+	must_eq(kipc_wait(c, KIPC_IN, 600 * SEC), KIPC_IN);
+	recv_one(c, 32, 1, 2);
+	fill_up(c, sizeof(buf), 2);
+	peer_tell(me, 's');
+	must_eq(kipc_send(c, buf, sizeof(buf), -1), 0);
+	peer_tell(me, 's');
+	kipc_chan_close(c);
+}
+
+/* Wherever it sleeps, it goes on sleeping. */
+static void stop_often(struct peer *peer)
+{
+	for (int i = 0; i < 3; i++) {
+		await_asleep(peer->pid);
+		peer_stop(peer);
+		peer_continue(peer);
+	}
+	await_asleep(peer->pid);
+}
+
+/* No signal handler ran, so nothing is interrupted: a debugger or a shell's job control is not seen. */
+EACH_FORM(waiting_stop_is_no_signal)
+{
+	for (int w = 0; w < 3; w++) {
+		struct sleeper s = { .wait = wait_modes[w] };
+		struct kipc_chan *c;
+		struct peer peer;
+		ssize_t r;
+
+		if (s.wait == KIPC_WAIT_SPIN)
+			continue;
+		duo_make(&s.duo, f, "size=4K");
+		peer_start(&peer, be_stopped, &s);
+		c = duo_mine(&s.duo);
+		for (unsigned i = 0; i < 3; i++) {
+			peer_expect(&peer, 's');
+			stop_often(&peer);
+			must_eq(send_one(c, 32, 1, i, -1), 0);
+		}
+		peer_expect(&peer, 's');
+		stop_often(&peer);
+		while (!peer_told_within(&peer, 0)) {
+			uint8_t buf[1000];
+
+			r = kipc_recv(c, buf, sizeof(buf), 0);
+			must(r == -EAGAIN || r == sizeof(buf));
+		}
+		peer_expect(&peer, 's');
+		peer_end(&peer);
+		kipc_chan_close(c);
+	}
+}
