@@ -187,10 +187,11 @@ void harness_skip(const char *what, const char *fmt, ...)
 
 const char *harness_name(void)
 {
-	static char name[48];
+	static _Thread_local char name[48];
 	static unsigned count;
 
-	snprintf(name, sizeof(name), "kt-%d-%u", getpid(), count++);
+	snprintf(name, sizeof(name), "kt-%d-%u", getpid(),
+	         __atomic_fetch_add(&count, 1, __ATOMIC_RELAXED));
 	return name;
 }
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
-#include <pthread.h>
 #include <sched.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -12,14 +11,14 @@
 static const uint64_t none;
 const uint64_t *kipc__fork_word = &none;
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static uint64_t *page;   /* wiped in a child */
 static uint64_t counter; /* copied into a child, so that it never repeats its parent's */
 
+/* A page that is wiped in a child. */
 static int page_make(void)
 {
 	long bytes = sysconf(_SC_PAGESIZE);
 	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	const uint64_t *unmade = &none;
 
 	if (p == MAP_FAILED)
 		return -errno;
@@ -27,25 +26,27 @@ static int page_make(void)
 		munmap(p, bytes);
 		return -EOPNOTSUPP;
 	}
-	page = p;
-	kipc__fork_word = page;
+	/* Another thread may have made one meanwhile. Pairs with the load in kipc__fork_generation(). */
+	if (!kipc__compare_exchange(&kipc__fork_word, &unmade, (const uint64_t *)p))
+		munmap(p, bytes);
 	return 0;
 }
 
+/* Without a lock, for a child that another thread's fork() makes meanwhile comes here too. */
 int64_t kipc__fork_generation(void)
 {
-	int64_t r = 0;
+	uint64_t *word, unset = 0;
+	int r;
 
-	pthread_mutex_lock(&lock);
-	if (!page)
+	if (kipc__load_acquire(&kipc__fork_word) == &none) {
 		r = page_make();
-	if (r == 0) {
-		if (*page == 0)
-			*page = ++counter;
-		r = (int64_t)*page;
+		if (r < 0)
+			return r;
 	}
-	pthread_mutex_unlock(&lock);
-	return r;
+	word = (uint64_t *)kipc__load_acquire(&kipc__fork_word); /* pairs with page_make() */
+	if (kipc__load_relaxed(word) == 0)
+		(void)kipc__compare_exchange(word, &unset, kipc__fetch_add(&counter, 1) + 1);
+	return (int64_t)kipc__load_relaxed(word);
 }
 
 int kipc__fork_claim(uint64_t *owner)

@@ -24,7 +24,9 @@ static inline bool kipc__fork_owns(const uint64_t *owner)
 {
 	uint64_t seen = kipc__load_acquire(owner); /* pairs with kipc__fork_settle() */
 
-	return seen != 0 && seen == *kipc__fork_word;
+	const uint64_t *word = kipc__load_relaxed(&kipc__fork_word);
+
+	return seen != 0 && seen == kipc__load_relaxed(word);
 }
 
 /*

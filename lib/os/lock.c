@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +8,7 @@
 #include <unistd.h>
 #include "fork.h"
 #include "lock.h"
+#include "mutex.h"
 #include "sys.h"
 
 #define BUCKETS 1024
@@ -26,7 +26,6 @@ struct kipc__lockfile {
 	unsigned nr_kept;
 };
 
-static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct kipc__lockfile *files[BUCKETS]; /* by inode: a process may have many channels */
 
 static struct kipc__lockfile **bucket(ino_t ino)
@@ -81,7 +80,7 @@ int kipc__lockfile_get(struct kipc__lockfile **out, int fd)
 		kipc__fd_close(fd);
 		return r;
 	}
-	pthread_mutex_lock(&mutex);
+	kipc__mutex_lock(KIPC__MUTEX_LOCKFILES);
 	*out = find(&st);
 	if (*out) {
 		r = keep(*out, fd);
@@ -92,15 +91,15 @@ int kipc__lockfile_get(struct kipc__lockfile **out, int fd)
 			r = -ENOMEM;
 		}
 	}
-	pthread_mutex_unlock(&mutex);
+	kipc__mutex_unlock(KIPC__MUTEX_LOCKFILES);
 	return r;
 }
 
 int kipc__lockfile_ref(struct kipc__lockfile *f)
 {
-	pthread_mutex_lock(&mutex);
+	kipc__mutex_lock(KIPC__MUTEX_LOCKFILES);
 	f->refs++;
-	pthread_mutex_unlock(&mutex);
+	kipc__mutex_unlock(KIPC__MUTEX_LOCKFILES);
 	return 0;
 }
 
@@ -111,7 +110,7 @@ void kipc__lockfile_put(struct kipc__lockfile *f)
 
 	if (!f)
 		return;
-	pthread_mutex_lock(&mutex);
+	kipc__mutex_lock(KIPC__MUTEX_LOCKFILES);
 	if (--f->refs == 0) {
 		for (at = bucket(f->ino); *at != f; at = &(*at)->next)
 			;
@@ -122,7 +121,7 @@ void kipc__lockfile_put(struct kipc__lockfile *f)
 		free(f->kept);
 		free(f);
 	}
-	pthread_mutex_unlock(&mutex);
+	kipc__mutex_unlock(KIPC__MUTEX_LOCKFILES);
 }
 
 int kipc__lockfile_fd(const struct kipc__lockfile *f)
@@ -158,7 +157,7 @@ int kipc__lockfile_take(struct kipc__lockfile *f, unsigned byte)
 {
 	int r = -EBUSY;
 
-	pthread_mutex_lock(&mutex);
+	kipc__mutex_lock(KIPC__MUTEX_LOCKFILES);
 	if (!(*taken_here(f, byte) & bit_of(byte))) {
 		r = set_lock(f->fd, byte, F_WRLCK);
 		if (r == 0)
@@ -166,18 +165,18 @@ int kipc__lockfile_take(struct kipc__lockfile *f, unsigned byte)
 		else if (r == -EAGAIN || r == -EACCES)
 			r = -EBUSY;
 	}
-	pthread_mutex_unlock(&mutex);
+	kipc__mutex_unlock(KIPC__MUTEX_LOCKFILES);
 	return r;
 }
 
 void kipc__lockfile_drop(struct kipc__lockfile *f, unsigned byte)
 {
-	pthread_mutex_lock(&mutex);
+	kipc__mutex_lock(KIPC__MUTEX_LOCKFILES);
 	if (*taken_here(f, byte) & bit_of(byte)) {
 		*taken_here(f, byte) &= ~bit_of(byte);
 		(void)set_lock(f->fd, byte, F_UNLCK);
 	}
-	pthread_mutex_unlock(&mutex);
+	kipc__mutex_unlock(KIPC__MUTEX_LOCKFILES);
 }
 
 /* Does another process hold one of n bytes? 1: yes, *pid is one that does; 0; negative errno. */
@@ -198,10 +197,10 @@ int kipc__lockfile_held(struct kipc__lockfile *f, unsigned byte, pid_t *pid)
 	int r = 1;
 
 	*pid = getpid();
-	pthread_mutex_lock(&mutex);
+	kipc__mutex_lock(KIPC__MUTEX_LOCKFILES);
 	if (!(*taken_here(f, byte) & bit_of(byte)))
 		r = held_elsewhere(f->fd, byte, 1, pid);
-	pthread_mutex_unlock(&mutex);
+	kipc__mutex_unlock(KIPC__MUTEX_LOCKFILES);
 	return r;
 }
 
@@ -212,10 +211,10 @@ bool kipc__lockfile_any(struct kipc__lockfile *f, unsigned byte, unsigned n)
 	pid_t pid;
 	int r;
 
-	pthread_mutex_lock(&mutex);
+	kipc__mutex_lock(KIPC__MUTEX_LOCKFILES);
 	for (i = byte; i < byte + n && !mine; i++)
 		mine = *taken_here(f, i) & bit_of(i);
 	r = mine ? 1 : held_elsewhere(f->fd, byte, n, &pid);
-	pthread_mutex_unlock(&mutex);
+	kipc__mutex_unlock(KIPC__MUTEX_LOCKFILES);
 	return r != 0;
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include <poll.h>
-#include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include "mutex.h"
 #include "process.h"
 #include "sys.h"
 
@@ -22,7 +22,6 @@ struct kipc__process {
 	int fd;
 };
 
-static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct kipc__process *watched[BUCKETS];
 
 static struct kipc__process **bucket(pid_t pid)
@@ -71,13 +70,13 @@ struct kipc__process *kipc__process_watch(pid_t pid)
 {
 	struct kipc__process *p;
 
-	pthread_mutex_lock(&mutex);
+	kipc__mutex_lock(KIPC__MUTEX_PROCESSES);
 	p = find(pid);
 	if (!p)
 		p = add(pid);
 	if (p)
 		p->users++;
-	pthread_mutex_unlock(&mutex);
+	kipc__mutex_unlock(KIPC__MUTEX_PROCESSES);
 	return p;
 }
 
@@ -92,7 +91,7 @@ void kipc__process_leave(struct kipc__process *p)
 
 	if (!p)
 		return;
-	pthread_mutex_lock(&mutex);
+	kipc__mutex_lock(KIPC__MUTEX_PROCESSES);
 	if (--p->users == 0) {
 		for (at = bucket(p->pid); *at != p; at = &(*at)->next)
 			;
@@ -100,5 +99,5 @@ void kipc__process_leave(struct kipc__process *p)
 		kipc__fd_close(p->fd);
 		free(p);
 	}
-	pthread_mutex_unlock(&mutex);
+	kipc__mutex_unlock(KIPC__MUTEX_PROCESSES);
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "../os/mutex.h"
 #include "ring_layout.h"
 #include "shm_chan.h"
 
@@ -18,9 +19,6 @@
 
 #define SETUP_NAP (1000 * 1000)
 #define ATTEMPTS  100
-
-/* Record locks exclude processes; this excludes the threads of one. */
-static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
 
 int kipc__shm_setup_lock(struct kipc__lockfile *f, int64_t patience)
 {
@@ -306,10 +304,11 @@ int kipc__shm_attempts(const struct kipc__config *cfg, kipc__shm_attempt once, v
 		return r;
 	}
 	pthread_once(&swept, sweep);
-	pthread_mutex_lock(&one_at_a_time);
+	kipc__mutex_lock(
+		KIPC__MUTEX_NAMES); /* record locks exclude processes, this the threads of one */
 	for (i = 0, r = KIPC__SHM_RETRY; i < ATTEMPTS && r == KIPC__SHM_RETRY; i++)
 		r = once(cfg, arg);
-	pthread_mutex_unlock(&one_at_a_time);
+	kipc__mutex_unlock(KIPC__MUTEX_NAMES);
 	if (r == -ENOENT)
 		kipc__why_set("there is no channel \"%s\"", cfg->name);
 	return r == KIPC__SHM_RETRY ? -EBUSY : r;

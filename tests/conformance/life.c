@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Close, shutdown, one-way ends, fork. Death by force is death.c. */
+#include <pthread.h>
 #include "form.h"
 
 EACH_FORM(life_close_delivers_then_ends)
@@ -330,6 +331,60 @@ EACH_ANON(life_an_end_has_one_owner)
 	must_eq(send_one(d.end[0], 8, 1, 1, 0), 0);
 	recv_one(d.end[1], 8, 1, 1);
 	duo_close(&d);
+}
+
+/* ---- fork among threads ------------------------------------------------------------------- */
+
+struct crowd {
+	const struct form *form;
+	bool stop;
+};
+
+/* A channel's whole life, with what threads of a process share: names, locks, who is watched. */
+static void live_once(const struct form *f)
+{
+	struct duo d;
+
+	duo_both(&d, f, "size=4K");
+	for (int i = 0; i < 2; i++)
+		must(kipc_chan_fd(d.end[i], KIPC_IN) >= 0);
+	must_eq(send_one(d.end[0], 30, 1, 0, 0), 0);
+	recv_one(d.end[1], 30, 1, 0);
+	duo_close(&d);
+}
+
+static void *live_often(void *arg)
+{
+	struct crowd *c = arg;
+
+	while (!__atomic_load_n(&c->stop, __ATOMIC_RELAXED))
+		live_once(c->form);
+	return NULL;
+}
+
+static void live_in_child(struct peer *me, void *arg)
+{
+	(void)me;
+	live_once(arg);
+}
+
+/* Whatever the other threads were doing when it was forked: a child can open a channel and use it. */
+EACH_FORM(life_forked_among_threads)
+{
+	struct crowd crowd = { .form = f };
+	pthread_t thread[2];
+	struct peer peer;
+
+	live_once(f);
+	for (int i = 0; i < 2; i++)
+		must_eq(pthread_create(&thread[i], NULL, live_often, &crowd), 0);
+	for (unsigned i = 0; i < harness_rounds(100); i++) {
+		peer_start(&peer, live_in_child, (void *)f);
+		peer_end(&peer);
+	}
+	__atomic_store_n(&crowd.stop, true, __ATOMIC_RELAXED);
+	for (int i = 0; i < 2; i++)
+		must_eq(pthread_join(thread[i], NULL), 0);
 }
 
 /* A chain of two forks: the grandchild talks to the grandparent. */
