@@ -12,8 +12,8 @@
 # are left out: the bench says so.
 set -eu
 
-build='gcc make libc6-dev pkg-config libnuma-dev'
-bench='liburing-dev libjansson-dev gnuplot-nox'
+build='gcc make libc6-dev pkg-config libnuma-dev liburing-dev'
+bench='libjansson-dev gnuplot-nox'
 test='g++ libcriterion-dev valgrind strace relacy-dev spin'
 peers='libck-dev libdpdk-dev libboost-dev libzmq3-dev libnng-dev libfabric-dev libucx-dev
     iceoryx libiceoryx-binding-c-dev libiceoryx-posh-dev'

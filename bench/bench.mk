@@ -57,7 +57,7 @@ $(BUILD)/bench/%.o: bench/%.c
 	$(Q)$(CC) $(CFLAGS) $(BENCH_CFLAGS) -MMD -MP -c -o $@ $<
 
 $(BENCH_DIR)/kipc-bench: $(BENCH_OBJ) $(LIB_A)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -rdynamic -o $@ $(BENCH_OBJ) $(LIB_A) $(LIB_LIBS) -luring -ljansson -lrt
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -rdynamic -o $@ $(BENCH_OBJ) $(LIB_A) $(LIB_LIBS) -ljansson -lrt
 
 $(BUILD)/bench/peers/%.o: bench/peers/%.c
 	@mkdir -p $(@D)

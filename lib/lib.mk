@@ -4,7 +4,7 @@
 LIB_SRC := $(wildcard lib/*.c lib/call/*.c lib/core/*.c lib/os/*.c lib/transport/*.c)
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o)
 LIB_CFLAGS := -fPIC -fvisibility=hidden -Ilib/include -Ikmod/uapi -Ilib -DKIPC_BUILD_VERSION='"$(VERSION)"'
-LIB_LIBS := -lnuma
+LIB_LIBS := -lnuma -luring
 
 LIB_A := $(BUILD)/lib/libkipc.a
 LIB_SO := $(BUILD)/lib/libkipc.so.$(VERSION)

@@ -35,6 +35,7 @@ struct kipc__config {
 	unsigned wait;    /* KIPC_WAIT_* */
 	uint64_t spin_ns; /* KIPC__SPIN_MEASURED: as this machine's wake-up costs */
 	int rfo;          /* 1, 0; -1: as this CPU gains by it */
+	bool uring;       /* sleeping may use io_uring */
 
 	/* KIPC_PUBSUB */
 	bool lossy;       /* a subscriber that the publisher does not wait for */

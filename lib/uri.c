@@ -164,6 +164,16 @@ static int option_rfo(struct kipc__config *cfg, const char *value)
 	return 0;
 }
 
+static int option_uring(struct kipc__config *cfg, const char *value)
+{
+	uint64_t v;
+
+	if (number(value, 1, &v) < 0)
+		return -EINVAL;
+	cfg->uring = v != 0;
+	return 0;
+}
+
 static int option_loss(struct kipc__config *cfg, const char *value)
 {
 	uint64_t v;
@@ -249,6 +259,7 @@ static const struct {
 	{ "wait", option_wait, "spin, block or adaptive", ANY_KIND, BOTH_WAYS },
 	{ "spin", option_spin, "nanoseconds", ANY_KIND, BOTH_WAYS },
 	{ "rfo", option_rfo, "0 or 1", KIPC_PAIR, BOTH_WAYS },
+	{ "uring", option_uring, "0 or 1", KIPC_PAIR, BOTH_WAYS },
 	{ "loss", option_loss, "0 or 1", KIPC_PUBSUB, KIPC_RECV },
 	{ "join", option_join, "newest or oldest", KIPC_PUBSUB, KIPC_RECV },
 	{ "patience", option_patience, "nanoseconds", KIPC_PUBSUB, KIPC_SEND },
@@ -394,6 +405,7 @@ int kipc__uri_parse(struct kipc__uri *uri, const char *text, unsigned flags,
 		                            .wait = KIPC_WAIT_ADAPTIVE,
 		                            .spin_ns = KIPC__SPIN_MEASURED,
 		                            .rfo = -1,
+		                            .uring = true,
 		                            .patience = -1 } };
 	uri->cfg.name = uri->name;
 	r = split(uri, text, &query);

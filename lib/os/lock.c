@@ -129,6 +129,16 @@ int kipc__lockfile_fd(const struct kipc__lockfile *f)
 	return f->fd;
 }
 
+bool kipc__lockfile_alone(const struct kipc__lockfile *f)
+{
+	bool alone;
+
+	kipc__mutex_lock(KIPC__MUTEX_LOCKFILES);
+	alone = f->refs == 1;
+	kipc__mutex_unlock(KIPC__MUTEX_LOCKFILES);
+	return alone;
+}
+
 /* After a fork the bits speak of the parent: the child holds nothing. Under the mutex. */
 static uint64_t *taken_here(struct kipc__lockfile *f, unsigned byte)
 {

@@ -33,6 +33,9 @@ void kipc__lockfile_put(struct kipc__lockfile *f);
 /* A descriptor of the inode, borrowed. */
 int kipc__lockfile_fd(const struct kipc__lockfile *f);
 
+/* Does this process have a single handle on the inode? */
+bool kipc__lockfile_alone(const struct kipc__lockfile *f);
+
 /* Lock a byte. -EBUSY: another process or another user in this one has it. */
 int kipc__lockfile_take(struct kipc__lockfile *f, unsigned byte);
 void kipc__lockfile_drop(struct kipc__lockfile *f, unsigned byte);

@@ -30,7 +30,8 @@ int kipc__futex_wait(uint32_t *word, uint32_t expected, int64_t deadline, int64_
 		left = left < nap ? left : nap;
 	}
 	ts = kipc__timespec(left);
-	r = syscall(SYS_futex, word, FUTEX_WAIT, expected, &ts, NULL, 0);
+	r = syscall(SYS_futex, word, FUTEX_WAIT, expected, left == KIPC__NEVER ? NULL : &ts, NULL,
+	            0);
 	if (r == 0 || errno == EAGAIN)
 		return 0;
 	return -errno;

@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 /* Sleep while *word is expected, until the absolute deadline (KIPC__NEVER: no end), and in any case
- * no longer than nap ns. 0: woken, the word differs, or for no reason; -ETIMEDOUT: one of the two
+ * no longer than nap ns (KIPC__NEVER: as long as it takes). 0: woken, the word differs, or for no reason; -ETIMEDOUT: one of the two
  * times passed; -EINTR.
  */
 int kipc__futex_wait(uint32_t *word, uint32_t expected, int64_t deadline, int64_t nap);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <stdlib.h>
@@ -17,7 +18,7 @@
  * Plain shared memory: a memfd that both ends inherited or were given (anonymous), or a file in
  * /dev/shm (named). Life is a record lock (os/lock.h), sleeping a futex on the bell word, polling a
  * doorbell descriptor. From the bottom: shm_bell.c, shm_wake.c, shm_end.c (memory and lock of an end),
- * shm_name.c (who meets whom under a name), shm_life.c, shm_poll.c, and this file.
+ * shm_name.c (who meets whom under a name), shm_life.c, shm_sleep.c, shm_poll.c, and this file.
  *
  * Trust: whoever may map the region may write all of it. Every word is checked, so a hostile peer
  * cannot make this side read or write outside of the region, but it can spoil the channel.
@@ -41,6 +42,16 @@ static void shm_probe(struct kipc__verdict *v)
 
 /* ---- handles ---------------------------------------------------------------------------- */
 
+/* The peer is told by these that I am gone, and a child has copies. */
+static void in_child(struct kipc__guard *g)
+{
+	struct kipc__shm_chan *s = (void *)((char *)g - offsetof(struct kipc__shm_chan, guard));
+
+	kipc__fd_close(s->sock);
+	kipc__fd_close(s->leash);
+	s->sock = s->leash = -1;
+}
+
 static struct kipc__shm_chan *shm_new(const struct kipc__config *cfg, unsigned end)
 {
 	struct kipc__shm_chan *s = aligned_alloc(64, (sizeof(*s) + 63) & ~(size_t)63);
@@ -48,7 +59,14 @@ static struct kipc__shm_chan *shm_new(const struct kipc__config *cfg, unsigned e
 	if (!s)
 		return NULL;
 	*s = (struct kipc__shm_chan){
-		.sock = -1, .bell = -1, .peer_bell = -1, .way = -1, .watch = -1
+		.sock = -1,
+		.bell = -1,
+		.peer_bell = -1,
+		.way = -1,
+		.leash = -1,
+		.watch = -1,
+		.guard = { .in_child = in_child },
+		.may_watch = cfg->uring,
 	};
 	pthread_mutex_init(&s->mutex, NULL);
 	s->epoll[0] = s->epoll[1] = -1;
@@ -89,6 +107,9 @@ static void shm_detach(struct kipc__ring_chan *c, bool handover)
 {
 	struct kipc__shm_chan *s = (struct kipc__shm_chan *)c;
 
+	kipc__shm_rest_end(s, KIPC_SIDE_DATA);
+	kipc__shm_rest_end(s, KIPC_SIDE_SPACE);
+	kipc__guard_remove(&s->guard);
 	if (!handover) {
 		kipc__shm_look(c); /* a peer that died unseen has left its doorbell */
 		kipc__shm_gone(c, c->end, KIPC_GONE_CLOSED);

@@ -12,7 +12,8 @@
  * two that it is sent before it arms again, and where it does not it spoils its own messages only.
  */
 
-#define WAY(end) (2 + (end))
+#define WAY(end)   (2 + (end))
+#define LEASH(end) (4 + (end))
 
 static const char letters[2] = { [KIPC_SIDE_DATA] = 'd', [KIPC_SIDE_SPACE] = 's' };
 
@@ -114,7 +115,7 @@ void kipc__shm_bell_unlink(const struct kipc__shm_chan *s)
 {
 	unsigned number;
 
-	for (number = 0; number <= WAY(1); number++)
+	for (number = 0; number <= LEASH(1); number++)
 		kipc__region_bell_unlink(s->name, s->ring.ident.id, number);
 }
 
@@ -139,6 +140,7 @@ void kipc__shm_bell_close(struct kipc__shm_chan *s)
 	kipc__fd_close(s->bell);
 	kipc__fd_close(s->peer_bell);
 	kipc__fd_close(s->way);
+	kipc__fd_close(s->leash);
 }
 
 /* ---- on the way ------------------------------------------------------------------------- */
@@ -181,4 +183,33 @@ void kipc__shm_way_end(struct kipc__shm_chan *s)
 	kipc__region_bell_unlink(s->name, s->ring.ident.id, WAY(s->ring.end));
 	kipc__fd_close(s->way);
 	s->way = -1;
+}
+
+/* ---- the leash -------------------------------------------------------------------------- */
+
+/*
+ * exec() takes a named end away, too, and leaves its process alive. So who wakes a peer that sleeps holds
+ * a FIFO open for reading, which that one may watch. Both halves of the end may come here at once.
+ */
+void kipc__shm_leash_make(struct kipc__shm_chan *s)
+{
+	struct kipc__ring_chan *c = &s->ring;
+	int none = -1, fd;
+
+	if (kipc__region_bell(&fd, s->name, c->ident.id, LEASH(c->end), true, s->mode) < 0)
+		return;
+	if (!kipc__compare_exchange(&s->leash, &none, fd))
+		kipc__fd_close(fd);
+	/* One that is made when the peer has gone already has missed the removal of the names. */
+	if (kipc__load_acquire(&c->status->ends[KIPC__RING_PEER(c)].state) == KIPC_END_DEAD)
+		kipc__region_bell_unlink(s->name, c->ident.id, LEASH(c->end));
+}
+
+/* The peer's: a descriptor that has EPOLLERR when the peer does not hold it any more. */
+int kipc__shm_leash_watch(const struct kipc__shm_chan *s)
+{
+	const struct kipc__ring_chan *c = &s->ring;
+	int fd, r = kipc__region_bell_watch(&fd, s->name, c->ident.id, LEASH(KIPC__RING_PEER(c)));
+
+	return r < 0 ? r : fd;
 }

@@ -6,17 +6,26 @@
 #include <pthread.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include "../os/guard.h"
 #include "../os/lock.h"
 #include "../os/map.h"
 #include "../os/process.h"
 #include "../os/region.h"
 #include "../os/sys.h"
+#include "../os/vigil.h"
 #include "ring_chan.h"
 
 /* Bytes of the region's file that stand for something when locked: 0 and 1 are the ends of a pair,
  * those from 64 on the ends of a kind with more of them (hub_chan.h).
  */
 #define KIPC__SHM_SETUP_BYTE 62 /* held while the name is looked at or changed */
+
+/* How one side sleeps; used by the thread that sleeps there. */
+struct kipc__shm_rest {
+	struct kipc__vigil *vigil; /* tells of the peer's end; NULL: looks every now and then */
+	uint32_t generation;       /* of the peer's end that it is for */
+	unsigned sleeps;           /* since there was none */
+};
 
 struct kipc__shm_chan {
 	struct kipc__ring_chan ring;
@@ -33,7 +42,12 @@ struct kipc__shm_chan {
 	int bell;      /* named: my doorbell, a FIFO, once somebody polls */
 	int peer_bell; /* named: the peer's, once it has to be rung */
 	int way;       /* named: this end is on its way here and not in use yet */
+	int leash;     /* named: a FIFO that breaks when I am gone, once somebody sleeps for me */
 	bool met;      /* the peer was seen in its end */
+
+	struct kipc__guard guard; /* a forked child has neither sock nor leash */
+	struct kipc__shm_rest rest[2];
+	bool may_watch; /* the user allows io_uring, and the kernel has not refused it */
 
 	/* Polling, by side: epoll contains the doorbell and the watch. Either half of the end may set
 	 * these up, so they are written under the mutex, and read by atomics outside of it.
@@ -62,6 +76,8 @@ int kipc__shm_way_open(struct kipc__shm_chan *s);
 int kipc__shm_way_watch(const struct kipc__shm_chan *s, unsigned end);
 bool kipc__shm_way_is(const struct kipc__shm_chan *s, unsigned end);
 void kipc__shm_way_end(struct kipc__shm_chan *s);
+void kipc__shm_leash_make(struct kipc__shm_chan *s);
+int kipc__shm_leash_watch(const struct kipc__shm_chan *s);
 
 /* shm_wake.c: arming and waking, saying that an end is gone. */
 struct kipc_ring_bell *kipc__shm_my_bell(struct kipc__ring_chan *c, unsigned side);
@@ -96,9 +112,12 @@ int kipc__shm_attempts(const struct kipc__config *cfg, kipc__shm_attempt once, v
 int kipc__shm_meet(struct kipc_chan **out, const struct kipc__config *cfg, kipc__shm_make make);
 void kipc__shm_name_drop(struct kipc__shm_chan *s, int64_t patience);
 
-/* shm_life.c: sleeping, and finding out whether the peer lives. */
-int kipc__shm_park(struct kipc__ring_chan *c, unsigned side, uint64_t position, int64_t deadline);
+/* shm_life.c: finding out whether the peer lives. */
 void kipc__shm_look(struct kipc__ring_chan *c);
+
+/* shm_sleep.c */
+int kipc__shm_park(struct kipc__ring_chan *c, unsigned side, uint64_t position, int64_t deadline);
+void kipc__shm_rest_end(struct kipc__shm_chan *s, unsigned side);
 
 /* shm_poll.c: what a poller sees. */
 int kipc__shm_fd(struct kipc__ring_chan *c, unsigned side);

@@ -16,6 +16,9 @@ void kipc__shm_free(struct kipc__shm_chan *s)
 {
 	if (!s)
 		return;
+	kipc__guard_remove(&s->guard);
+	kipc__shm_rest_end(s, KIPC_SIDE_DATA); /* a child's copy of its parent's end */
+	kipc__shm_rest_end(s, KIPC_SIDE_SPACE);
 	kipc__shm_bell_close(s);
 	kipc__fd_close(s->sock);
 	kipc__lockfile_put(s->file);
@@ -146,6 +149,8 @@ int kipc__shm_begin(struct kipc__shm_chan *s)
 	 */
 	kipc__store_release(&end->state, KIPC_END_LIVE);
 	r = kipc__ring_base_begin(c);
+	if (r == 0)
+		r = kipc__guard_add(&s->guard);
 	if (r < 0)
 		kipc__store_release(&end->state, KIPC_END_FREE);
 	return r;

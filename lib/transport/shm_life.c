@@ -4,9 +4,6 @@
 #include "ring_wait.h"
 #include "shm_chan.h"
 
-/* A sleeper looks whether the peer lives this often; the promise is 100 ms. */
-#define NAP_NS (50 * 1000 * 1000)
-
 /* My other half may sleep or poll in another thread: it must hear of the death too. */
 static void wake_self(struct kipc__ring_chan *c, unsigned side)
 {
@@ -82,33 +79,4 @@ void kipc__shm_look(struct kipc__ring_chan *c)
 	wake_self(c, KIPC_SIDE_DATA);
 	wake_self(c, KIPC_SIDE_SPACE);
 	kipc__shm_name_drop(s, 0);
-}
-
-/* ---- sleeping --------------------------------------------------------------------------- */
-
-/* (J) */
-static bool moved(struct kipc__ring_chan *c, unsigned side, uint64_t position)
-{
-	const __u64 *word = side == KIPC_SIDE_DATA ? c->rx.prod_word : c->tx.cons_word;
-
-	return kipc_ring_due(kipc__load_acquire(word), position) || /* (J) pairs with (E), (C) */
-	       kipc__ring_wait_gone(c, side);
-}
-
-int kipc__shm_park(struct kipc__ring_chan *c, unsigned side, uint64_t position, int64_t deadline)
-{
-	struct kipc_ring_bell *bell = kipc__shm_my_bell(c, side);
-	uint32_t armed;
-	int r = 0;
-
-	armed = kipc__shm_arm(c, side, position, KIPC_ARMED_PARKED);
-	if (!moved(c, side, position))
-		r = kipc__futex_wait(&bell->armed, armed, deadline, NAP_NS);
-	if (r == -ETIMEDOUT) {
-		kipc__shm_look(c);
-		r = deadline != KIPC__NEVER && kipc__now() >= deadline ? -ETIMEDOUT : 0;
-	}
-	if (kipc__load_relaxed(&bell->armed) & KIPC_ARMED_PARKED)
-		kipc__fetch_and(&bell->armed, ~KIPC_ARMED_PARKED); /* nobody sleeps here any more */
-	return r;
 }

@@ -37,13 +37,25 @@ uint32_t kipc__shm_arm(struct kipc__ring_chan *c, unsigned side, uint64_t positi
 	return before | how;
 }
 
+/* Who sleeps for me wants to hear of my end; not where it is coming now. */
+static void leash(struct kipc__ring_chan *c)
+{
+	struct kipc__shm_chan *s = (struct kipc__shm_chan *)c;
+
+	if (*s->name && kipc__load_relaxed(&s->leash) < 0 &&
+	    kipc__load_relaxed(&c->status->ends[c->end].state) == KIPC_END_LIVE)
+		kipc__shm_leash_make(s);
+}
+
 void kipc__shm_wake(struct kipc__ring_chan *c, unsigned side)
 {
 	struct kipc_ring_bell *bell = peer_bell(c, side);
 	uint32_t armed = kipc__exchange(&bell->armed, 0); /* pairs with (H) */
 
-	if (armed & KIPC_ARMED_PARKED)
+	if (armed & KIPC_ARMED_PARKED) {
 		kipc__futex_wake(&bell->armed);
+		leash(c);
+	}
 	if (armed & KIPC_ARMED_POLLED)
 		kipc__shm_bell_ring((struct kipc__shm_chan *)c, side);
 }

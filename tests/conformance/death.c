@@ -16,8 +16,26 @@ struct scene {
 	struct duo duo;
 	struct hostage hostage;
 	unsigned state, act;
-	bool held; /* by a forked child of the victim */
+	bool held;  /* by a forked child of the victim */
+	bool often; /* both have slept often before */
 };
+
+/* ---- sleeping often --------------------------------------------------------------------- */
+
+#define OFTEN 200
+
+static void sleep_often(struct kipc_chan *c, bool first)
+{
+	for (unsigned i = 0; i < OFTEN; i++) {
+		chan_set_wait(c, KIPC_WAIT_BLOCK);
+		if (first)
+			must_eq(send_one(c, 20, 7, i, -1), 0);
+		recv_one(c, 20, 7, i);
+		if (!first)
+			must_eq(send_one(c, 20, 7, i, -1), 0);
+	}
+	chan_set_wait(c, KIPC_WAIT_ADAPTIVE);
+}
 
 /* ---- what the victim does --------------------------------------------------------------- */
 
@@ -140,6 +158,8 @@ static void run_victim(struct peer *me, void *arg)
 	struct scene *s = arg;
 	struct kipc_chan *c = duo_theirs(&s->duo);
 
+	if (s->often)
+		sleep_often(c, false);
 	for (int i = 0; i < COMMITTED; i++)
 		must_eq(send_one(c, 50, 1, i, 0), 0);
 	if (s->held)
@@ -312,10 +332,11 @@ static bool unseen(const struct form *f, unsigned state, unsigned act)
 	       (acts[act].run == act_poll_in || acts[act].run == act_poll_out);
 }
 
-static void play(const struct form *f, unsigned state, unsigned act, bool held)
+static void play(const struct form *f, unsigned state, unsigned act, bool held, bool often)
 {
 	struct scene s = { .state = state,
 		           .act = act,
+		           .often = often,
 		           .held = held && form_can(f, KIPC_CAP_DEATH_NOTICE) };
 	struct kipc_chan *c;
 	struct peer victim, killer;
@@ -330,6 +351,8 @@ static void play(const struct form *f, unsigned state, unsigned act, bool held)
 	hostage_prepare(&s.hostage);
 	peer_start(&victim, run_victim, &s);
 	c = duo_mine(&s.duo);
+	if (often)
+		sleep_often(c, true);
 	word = peer_hear(&victim);
 	if (word == 'z')
 		await_asleep(victim.pid);
@@ -353,7 +376,7 @@ static void play_all_acts(const struct form *f, unsigned state)
 	unsigned most = harness_rounds(ACTS);
 
 	for (unsigned i = 0; i < ACTS && i < most; i++)
-		play(f, state, (i + state) % ACTS, (i + state / 2) % 2);
+		play(f, state, (i + state) % ACTS, (i + state / 2) % 2, false);
 }
 
 #define EACH_FORM_DEATH(name, state)     \
@@ -378,7 +401,16 @@ EACH_FORM(death_held_by_a_child)
 	if (!form_can(f, KIPC_CAP_DEATH_NOTICE))
 		return;
 	for (unsigned state = 0; state < STATES; state++)
-		play(f, state, state % 3, true);
+		play(f, state, state % 3, true, false);
+}
+
+/* Somebody who sleeps often may be told in another way. */
+EACH_FORM(death_while_often_asleep)
+{
+	for (unsigned state = 0; state < STATES; state++) {
+		play(f, state, 0, state % 2, true);
+		play(f, state, 1 + state % (ACTS - 1), state % 2 == 0, true);
+	}
 }
 
 /* The peer was never there, or left before it used its end. */

@@ -90,6 +90,8 @@ static const struct {
 	{ "shm://x?spin=-5", -EINVAL },
 	{ "shm://x?rfo=2", -EINVAL },
 	{ "shm://x?rfo=", -EINVAL },
+	{ "shm://x?uring=2", -EINVAL },
+	{ "shm://x?uring=no", -EINVAL },
 	{ "shm://x?=4K", -EINVAL },
 	{ "shm://x?size=4K&bogus=1", -EINVAL },
 };

@@ -34,6 +34,7 @@ Test(text, uri_of_nothing_but_a_name)
 	must_eq(u.cfg.node, -1);
 	must_eq(u.cfg.wait, KIPC_WAIT_ADAPTIVE);
 	must_eq(u.cfg.rfo, -1);
+	must(u.cfg.uring);
 	must(u.cfg.spin_ns == KIPC__SPIN_MEASURED);
 	must(!u.cfg.payload);
 }
@@ -41,7 +42,7 @@ Test(text, uri_of_nothing_but_a_name)
 Test(text, uri_with_everything)
 {
 	struct kipc__uri u = parse("unix:///run/x.sock?size=8M&mode=0660&align=64&payload=1&node=0"
-	                           "&wait=spin&spin=20000&rfo=1");
+	                           "&wait=spin&spin=20000&rfo=1&uring=0");
 
 	must(!strcmp(u.scheme, "unix"));
 	must(!strcmp(u.name, "/run/x.sock"));
@@ -53,6 +54,7 @@ Test(text, uri_with_everything)
 	must_eq(u.cfg.wait, KIPC_WAIT_SPIN);
 	must_eq(u.cfg.spin_ns, 20000);
 	must_eq(u.cfg.rfo, 1);
+	must(!u.cfg.uring);
 	must_eq(u.cfg.given,
 	        KIPC__GIVEN_SIZE | KIPC__GIVEN_ALIGN | KIPC__GIVEN_MODE | KIPC__GIVEN_NODE);
 }

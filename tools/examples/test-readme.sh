@@ -29,7 +29,7 @@ lines=$(grep -c . "$dir/readme.c")
 sanitize=
 [ "${SAN:-}" != 1 ] || sanitize=-fsanitize=address,undefined
 ${CC:-gcc} -Wall -Wextra -Werror -Ilib/include "$dir/readme.c" -o "$dir/readme" \
-	"$build/lib/libkipc.a" -lnuma -pthread $sanitize
+	"$build/lib/libkipc.a" -lnuma -luring -pthread $sanitize
 timeout 20 "$dir/readme" >"$dir/got" || fail "the example ended with $?"
 cmp -s "$dir/wanted" "$dir/got" ||
 	fail "the example printed '$(cat "$dir/got")', README.md says '$(cat "$dir/wanted")'"
