@@ -42,12 +42,18 @@ $(BUILD)/tests/vm/roundtrip: tests/vm/roundtrip.c tests/vm/roundtrip_call.c test
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) -Ilib/include -Ikmod/uapi $(LDFLAGS) -o $@ $(filter-out %.h,$^) $(LIB_LIBS)
 
+# What depends on how a kernel carries out io_uring's requests.
+TESTS_ASLEEP := asleep_until_something_comes asleep_when_a_second_owner_dies death_while_often_asleep \
+	asleep_uring_is_closed_with_the_end
+space := $(subst ,, )
+
 # What a test machine runs over the module: name, command. Rounds are fewer, for it is emulated.
 $(BUILD)/tests/vm-list: tests/tests.mk
 	@mkdir -p $(@D)
 	$(Q)printf '%s\n' 'uapi $(BUILD)/tests/uapi' \
 		'conformance env KIPC_TEST_SCALE=0.1 KIPC_TEST_TRANSPORTS=kmod $(BUILD)/tests/conformance' \
 		'many env KIPC_TEST_SCALE=1 KIPC_TEST_TRANSPORTS=kmod,shm KIPC_TEST_NAMES=many_idle_channels $(BUILD)/tests/conformance' \
+		'asleep env KIPC_TEST_SCALE=0.1 KIPC_TEST_TRANSPORTS=shm KIPC_TEST_NAMES=$(subst $(space),$(comma),$(TESTS_ASLEEP)) $(BUILD)/tests/conformance' \
 		'tools env BUILD=$(BUILD) tools/test.sh kmod' \
 		'kill $(BUILD)/tests/kill --points 2 --pairs kmod' \
 		'kill-many $(BUILD)/tests/kill --points 2 --many kmod' \

@@ -82,7 +82,7 @@ EACH_FORM(asleep_until_something_comes)
 	long before;
 
 	if (!strcmp(f->scheme, "shm") && !may_uring())
-		harness_skip("sleeping without a timer", "io_uring is not allowed here");
+		harness_skip("io_uring", "it is not allowed here");
 	duo_make(&d, f, "");
 	peer_start(&peer, answer_and_sleep, &d);
 	c = duo_mine(&d);
@@ -204,7 +204,7 @@ EACH_FORM(asleep_uring_is_closed_with_the_end)
 	if (strcmp(f->scheme, "shm") != 0)
 		return;
 	if (!may_uring())
-		harness_skip("sleeping without a timer", "io_uring is not allowed here");
+		harness_skip("io_uring", "it is not allowed here");
 	duo_make(&d, f, "");
 	peer_start(&peer, answer, &d);
 	c = duo_mine(&d);

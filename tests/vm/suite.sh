@@ -18,7 +18,7 @@ module=$out/kipc.ko
 list=build/tests/vm-list
 hold=build/tests/vm/hold
 kmemleak=/sys/kernel/debug/kmemleak
-export KIPC_REQUIRE=kmod,root,strace
+export KIPC_REQUIRE=kmod,root,strace,io_uring
 # An emulated machine is ten to twenty times slower, a kernel that checks itself
 # four to eight times more.
 export KIPC_TEST_SCALE=${KIPC_TEST_SCALE:-0.1} KIPC_TEST_DEADLINE=300
