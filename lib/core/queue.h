@@ -168,6 +168,12 @@ static inline uint64_t *kipc__queue_slot(const struct kipc__queue *q, uint32_t p
 	return (uint64_t *)(q->slots + i * q->geom.stride);
 }
 
+/* What the word of the slot at a position reads when it is free for it. */
+static inline uint64_t kipc__queue_free_word(const struct kipc__queue *q, uint64_t pos)
+{
+	return pos >> q->shift << KIPC_SLOT_LAP_SHIFT;
+}
+
 /* How many laps the word is ahead of a position; negative: behind. */
 static inline int32_t kipc__queue_ahead(const struct kipc__queue *q, uint64_t w, uint64_t pos)
 {

@@ -42,6 +42,15 @@ static int full_at(struct kipc__queue *q, uint32_t prio, uint64_t pos, uint64_t 
 	return kipc__slot_state(w) != KIPC_SLOT_READING || !pass_over(q, prio, pos, w);
 }
 
+/* The slot at pos becomes mine if its word is free, which is one of that position's lap. */
+static inline bool seize(struct kipc__queue *q, struct kipc__queue_claim *c, uint64_t pos,
+                         uint64_t free)
+{
+	c->slot = kipc__queue_slot(q, c->prio, pos);
+	c->word = kipc__queue_claimed(q, free, KIPC_SLOT_WRITING);
+	return kipc__slot_swap(c->slot, free, c->word); /* (a) pairs with (d) */
+}
+
 /* Make the next free slot of a class mine: 1; 0: full; -EBADMSG. */
 static int claim(struct kipc__queue *q, uint32_t prio, struct kipc__queue_claim *c)
 {
@@ -52,16 +61,21 @@ static int claim(struct kipc__queue *q, uint32_t prio, struct kipc__queue_claim 
 	int32_t ahead;
 	int r;
 
+	c->prio = prio;
+	/* What is free reads so. A look first would leave the line to two caches, and then the claim
+	 * takes several times as long as where it comes as a whole.
+	 */
+	if (kipc__likely(seize(q, c, pos, kipc__queue_free_word(q, pos)))) {
+		kipc__queue_advance(hint, from, pos + 1);
+		return 1;
+	}
 	for (; steps; steps--) {
-		c->slot = kipc__queue_slot(q, prio, pos);
-		w = kipc__load_acquire(c->slot); /* (a) pairs with (d) */
+		w = kipc__load_acquire(kipc__queue_slot(q, prio, pos)); /* (a) pairs with (d) */
 		ahead = kipc__queue_ahead(q, w, pos);
 		if (kipc__unlikely(!kipc__queue_word_valid(q, w)))
 			return -EBADMSG;
 		if (kipc__likely(ahead == 0 && kipc__slot_state(w) == KIPC_SLOT_FREE)) {
-			c->word = kipc__queue_claimed(q, w, KIPC_SLOT_WRITING);
-			c->prio = prio;
-			if (kipc__slot_swap(c->slot, w, c->word)) { /* (a) */
+			if (seize(q, c, pos, w)) {
 				kipc__queue_advance(hint, from, pos + 1);
 				return 1;
 			}
