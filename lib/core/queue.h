@@ -46,10 +46,14 @@ struct kipc__queue {
 	unsigned shift;              /* log2(geom.slots) */
 	uint32_t end;                /* which one I am */
 	uint32_t max_len;
-	uint32_t blocker; /* receiving: the end whose reservation the last look met, or NOBODY */
-	uint64_t mended;  /* where the last look for lost messages ended */
+	bool rfo; /* take the cache lines that I have read */
 	struct kipc__queue_half tx __attribute__((aligned(64))); /* reserved */
-	struct kipc__queue_half rx __attribute__((aligned(64))); /* peeked and not released */
+
+	/* Receiving; blocker is the end whose reservation the last look met, or NOBODY. */
+	uint32_t blocker __attribute__((aligned(64)));
+	uint64_t mended;            /* where the last look for lost messages ended */
+	uint64_t seen;              /* so far class 0 was claimed when I last looked at its prod */
+	struct kipc__queue_half rx; /* peeked and not released */
 };
 
 /* Is the geometry one that the functions here can work on? */

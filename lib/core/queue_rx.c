@@ -2,6 +2,9 @@
 #include "queue.h"
 #include "record.h" /* copying into and out of cache lines */
 
+/* Of longer messages that are released in place nobody knows whether they were read. */
+#define OWN_IN_PLACE 512
+
 /* ---- claiming ready slots ---------------------------------------------------- */
 
 struct look {
@@ -153,6 +156,19 @@ static int let_go(const struct kipc__queue *q, const struct kipc__queue_claim *c
 	return -EBADMSG;
 }
 
+/* Take the cache lines of the payload that were only read, as kipc__ring_own() does: a store into each,
+ * of what is there, for until it is released the message may come again. The first line has the word.
+ */
+static inline void own(const struct kipc__queue *q, const struct kipc__queue_claim *c)
+{
+	uint32_t at;
+
+	if (!q->rfo)
+		return;
+	for (at = KIPC_QUEUE_LINE; at < sizeof(uint64_t) + c->len; at += KIPC_QUEUE_LINE)
+		kipc__store_relaxed(c->slot + at / 8, kipc__load_relaxed(c->slot + at / 8));
+}
+
 static uint32_t flags_of(const struct kipc__queue_claim *c)
 {
 	return c->prio | (kipc__slot_tries(c->word) ? KIPC_MSG_AGAIN : 0);
@@ -186,9 +202,12 @@ int kipc__queue_release(struct kipc__queue *q, unsigned n)
 		return -EINVAL;
 	if (n == 0)
 		return 0;
-	for (i = 0; i < n; i++)
+	for (i = 0; i < n; i++) {
+		if (c[i].len <= OWN_IN_PLACE)
+			own(q, &c[i]);
 		if (let_go(q, &c[i]) < 0)
 			r = -EBADMSG;
+	}
 	q->rx.nr -= n;
 	memmove(c, c + n, q->rx.nr * sizeof(*c));
 	kipc__fence_after_rmw(); /* (F), mirrored */
@@ -221,6 +240,7 @@ int kipc__queue_recv(struct kipc__queue *q, struct kipc_msg *m, unsigned n)
 		m[i].len = c.len;
 		m[i].flags = flags_of(&c);
 		kipc__ring_copy_out(m[i].data, c.slot + 1, c.len);
+		own(q, &c);
 		r = let_go(q, &c);
 		if (r < 0)
 			break;

@@ -105,7 +105,7 @@ struct kipc_opts {
  *	?size=8M   ring bytes per direction (K, M, G)	?mode=0660   of a name that is created
  *	?align=64  of messages in the ring		?payload=1   with align: align payload, not record
  *	?node=0    NUMA node, or "local"		?wait=spin|block|adaptive
- *	?spin=20000  ns					?rfo=0|1     pairs over plain shared memory: this end
+ *	?spin=20000  ns					?rfo=0|1     pairs over plain shared memory, queues: this end
  *	options of a kind: see that kind		takes the cache lines that it has read, so that
  *							the peer gets them back faster; default: where
  *							the CPU is known to gain by it (Zen to Zen 4)

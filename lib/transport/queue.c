@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <unistd.h>
+#include "../os/cache.h"
 #include "queue_chan.h"
 
 /*
@@ -124,8 +125,11 @@ static int queue_check(struct kipc__hub *h, const struct kipc__config *cfg)
 /* A former owner of this place is cleaned up after before anybody gets it. */
 static int queue_join(struct kipc__hub *h, const struct kipc__config *cfg)
 {
-	(void)cfg;
-	((struct kipc__queue_chan *)h)->queue.end = h->end;
+	struct kipc__queue_chan *c = (struct kipc__queue_chan *)h;
+
+	c->queue.end = h->end;
+	c->queue.rfo = cfg->rfo < 0 ? kipc__cache_rfo_pays(kipc__queue_bytes(&c->queue.geom))
+	                            : cfg->rfo > 0;
 	h->watch[1] = ENDS - 1;
 	return 0;
 }

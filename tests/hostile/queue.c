@@ -5,10 +5,10 @@
 #include "hostile.h"
 
 #define SLOTS  4
-#define STRIDE 64
+#define STRIDE 128
 #define PRIOS  2
 #define ENDS   4
-#define MAX    56
+#define MAX    120
 #define AREA   16384
 
 static struct {
@@ -32,13 +32,15 @@ static void make_empty(void)
 	unsigned e;
 
 	kipc__queue_format(hostile_data, &geom);
-	for (e = 0; e < ENDS; e++)
+	for (e = 0; e < ENDS; e++) {
 		must(kipc__queue_init(&own.end[e], hostile_data, AREA, e) == 0);
+		own.end[e].rfo = true;
+	}
 }
 
 static size_t length_of(uint64_t number)
 {
-	return 10 + number % 40;
+	return 10 + number % 100;
 }
 
 static int put(unsigned end, unsigned prio, uint64_t number)

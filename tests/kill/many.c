@@ -43,8 +43,8 @@ static void look_at_latest(struct victim *v)
 		.name = "queue: " NAME, .kind = KIPC_QUEUE, .survive = queue_survive, __VA_ARGS__ \
 	}
 
-#define CLASS_OPTIONS "slots=8&slot=1000&prio=4"
-#define DROP_OPTIONS  "slots=8&slot=1000&held=drop"
+#define CLASS_OPTIONS "slots=8&slot=1000&prio=4&rfo=1"
+#define DROP_OPTIONS  "slots=8&slot=1000&held=drop&rfo=1"
 
 const struct scene queue_scenes[] = {
 	QUEUE("send", .act = send_some, .commits = 3),

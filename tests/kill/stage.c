@@ -49,7 +49,7 @@ static bool newcomer_is_content(struct stage *s)
 void stage_uri(const struct stage *s, char *uri, size_t size)
 {
 	const char *options = s->scene->options               ? s->scene->options
-	                      : s->scene->kind == KIPC_QUEUE  ? "slots=8&slot=1000"
+	                      : s->scene->kind == KIPC_QUEUE  ? "slots=8&slot=1000&rfo=1"
 	                      : s->scene->kind == KIPC_PUBSUB ? "size=16K"
 	                                                      : "size=4K";
 	const char *place = s->flavour->named && !strcmp(s->scheme, "unix") ? "/tmp/" : "";

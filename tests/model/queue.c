@@ -12,7 +12,8 @@
 
 #define MESSAGES 3
 #define SLOTS    2
-#define STRIDE   64
+#define STRIDE   128
+#define WORDS    8 /* of a long message, which lies in two cache lines; a short one has one */
 #define ACCESSES 60
 
 #define PATTERN(number) (0xaa00000000000000ULL + (number))
@@ -23,6 +24,7 @@ static uint8_t memory[KIPC_QUEUE_SLOTS_OFF + 2 * 2 * SLOTS * STRIDE] __attribute
 static struct kipc__queue ends[3];
 static uint32_t left[3]; /* 1: done, 2: dead */
 static bool third_sends, third_may_die, third_died;
+static unsigned words;                /* of each message */
 static unsigned sent[3];              /* how many of an end's messages have been sent */
 static unsigned got[3][2 * MESSAGES]; /* by receiver and number */
 static unsigned last;                 /* number + 1 that the receiver got from end 0 */
@@ -54,10 +56,13 @@ void kipc__model_setup(void)
 
 	declare((struct kipc_queue_area *)memory, g.classes);
 	kipc__queue_format(memory, &g);
-	for (i = 0; i < 3; i++)
+	for (i = 0; i < 3; i++) {
 		kipc__model_assert(kipc__queue_init(&ends[i], memory, kipc__queue_bytes(&g), i) ==
 		                           0,
 		                   "the queue does not begin");
+		ends[i].rfo = true;
+	}
+	words = kipc__model_rand(2) ? 1 : WORDS;
 	third_sends = kipc__model_rand(2);
 	third_may_die = kipc__model_rand(2);
 	third_died = false;
@@ -72,14 +77,17 @@ static void send_all(unsigned e)
 {
 	struct kipc__queue *q = &ends[e];
 	unsigned base = e ? MESSAGES : 0;
+	unsigned i;
 	int r;
 
 	while (sent[e] < MESSAGES) {
-		uint64_t payload = PATTERN(base + sent[e]);
-		struct kipc_msg m = { .data = &payload,
-			              .len = 8,
+		uint64_t payload[WORDS];
+		struct kipc_msg m = { .data = payload,
+			              .len = 8 * words,
 			              .flags = e ? q->geom.classes - 1 : 0 };
 
+		for (i = 0; i < words; i++)
+			payload[i] = PATTERN(base + sent[e]);
 		r = kipc__queue_send(q, &m, 1);
 		kipc__model_assert(r >= 0, "send fails");
 		sent[e] += (unsigned)r;
@@ -100,19 +108,21 @@ static bool receive(unsigned e)
 {
 	struct kipc__queue *q = &ends[e];
 	bool in_place = kipc__model_rand(2);
-	uint64_t payload = 0, number;
-	struct kipc_msg m = { .data = &payload, .len = 8 };
+	uint64_t payload[WORDS] = { 0 }, number;
+	struct kipc_msg m = { .data = payload, .len = sizeof(payload) };
 	int r = in_place ? kipc__queue_peek(q, &m, 1) : kipc__queue_recv(q, &m, 1);
 
 	kipc__model_assert(r >= 0, "receiving fails");
 	if (r == 0)
 		return false;
 	if (in_place) {
-		kipc__model_copy(&payload, m.data, 8);
+		kipc__model_copy(payload, m.data, m.len);
 		kipc__model_assert(kipc__queue_release(q, 1) == 1, "release fails");
 	}
-	number = payload - PATTERN(0);
-	kipc__model_assert(m.len == 8 && number < 2 * MESSAGES, "not what was sent");
+	number = payload[0] - PATTERN(0);
+	kipc__model_assert(m.len == 8 * words && number < 2 * MESSAGES &&
+	                           payload[words - 1] == payload[0],
+	                   "not what was sent");
 	got[e][number]++;
 	if (number < MESSAGES && third_sends) {
 		kipc__model_assert(number >= last, "a sender's messages out of order");

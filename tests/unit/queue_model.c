@@ -315,6 +315,8 @@ static void run_model(unsigned slots, unsigned classes, uint64_t start, uint64_t
 	m->slots = slots;
 	m->classes = classes;
 	queue_box_make(&m->b, slots, 64 * (1 + (unsigned)seed % 3), classes, start);
+	for (unsigned e = 0; e < BOX_ENDS; e += 2)
+		m->b.end[e].rfo = true;
 	for (unsigned prio = 0; prio < classes; prio++)
 		m->row[prio].next = start;
 	for (unsigned i = 0; i < rounds; i++)
