@@ -45,6 +45,27 @@ int kipc__queue_init(struct kipc__queue *q, void *area, uint64_t bytes, uint32_t
 	return 0;
 }
 
+/* ---- how far one is from the other ------------------------------------------------------ */
+
+int64_t kipc__queue_lead(struct kipc__queue *q, bool now)
+{
+	const struct kipc_queue_class *c = &q->area->classes[0];
+
+	if (now)
+		q->seen = kipc__load_relaxed(&c->prod);
+	return kipc__queue_distance(q->seen, kipc__load_relaxed(&c->cons));
+}
+
+int64_t kipc__queue_spare(const struct kipc__queue *q, uint32_t prio)
+{
+	const struct kipc_queue_class *c = &q->area->classes[prio];
+
+	return q->geom.slots -
+	       kipc__queue_distance(kipc__load_relaxed(&c->prod), kipc__load_relaxed(&c->cons));
+}
+
+/* ---- words ------------------------------------------------------------------------------ */
+
 bool kipc__queue_word_valid(const struct kipc__queue *q, uint64_t w)
 {
 	uint64_t rest = w & (KIPC_SLOT_LAP_ONE - 1);

@@ -96,6 +96,14 @@ int kipc__queue_more(struct kipc__queue *q);
 /* Are there n free slots in this class now? 1, 0 or -EBADMSG. */
 int kipc__queue_room(struct kipc__queue *q, uint32_t prio, unsigned n);
 
+/* How far the senders of class 0 were ahead of its receivers when this end last looked; now: look. As the
+ * hints say: a number to go by, not to rely on.
+ */
+int64_t kipc__queue_lead(struct kipc__queue *q, bool now);
+
+/* Slots of this class that no message waits in, as the hints say. */
+int64_t kipc__queue_spare(const struct kipc__queue *q, uint32_t prio);
+
 /* Messages of all classes that wait for a receiver, as the hints say: a number for people. */
 uint64_t kipc__queue_pending(const struct kipc__queue *q);
 

@@ -22,6 +22,9 @@ struct kipc__queue_chan {
 	int64_t mended_at;                /* hub.looked_at, as it was at the last mending */
 	bool wants;                       /* something did not fit: */
 	uint8_t want[KIPC_QUEUE_CLASSES]; /* that many slots of each class */
+	unsigned lead_turns;              /* for so long senders are let ahead; see stay_behind() */
+	unsigned lead_skips;              /* so often they are not, because it did not help */
+	unsigned lead_fails;              /* log2 of the next lead_skips */
 	struct kipc__queue queue;
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <string.h>
 #include "../os/sys.h"
+#include "../os/wake.h"
 #include "queue_chan.h"
 
 /* ---- readiness -------------------------------------------------------------------------- */
@@ -94,6 +95,84 @@ static int wait_again(struct kipc__queue_chan *c, unsigned side, int64_t timeout
 	return kipc__hub_wait_for(&c->hub, side, left);
 }
 
+/* ---- a distance ------------------------------------------------------------------------- */
+
+/* Who works right behind others at the other side fetches each cache line while the next one is written,
+ * which is slow for both, and stays there, for it is as fast as they are. So who has caught up keeps
+ * away for a while. Small queues have no room for it.
+ */
+#define AWAY_SLOTS  64
+#define LEAD_GOAL   16  /* messages */
+#define LEAD_WORTH  4   /* with fewer it was no stream */
+#define LEAD_TURNS  32  /* from so many to ... */
+#define LEAD_MOST   128 /* ... so many, about a microsecond */
+#define LEAD_FAILS  14  /* at last one try in 2^14 */
+#define SPARE_TURNS 64  /* from look to look */
+#define SPARE_LOOKS 16
+
+static bool may_keep_away(const struct kipc__queue_chan *c, int64_t timeout)
+{
+	const struct kipc_chan *base = &c->hub.base;
+
+	if (timeout == 0 || base->wait == KIPC_WAIT_BLOCK || c->queue.geom.slots < AWAY_SLOTS)
+		return false;
+	if (base->wait == KIPC_WAIT_SPIN)
+		return true;
+	return base->spin_ns == KIPC__SPIN_MEASURED ? kipc__wake_cost() != 0 : base->spin_ns != 0;
+}
+
+static void keep_away(unsigned turns)
+{
+	while (turns--)
+		kipc__cpu_relax();
+}
+
+/* The receivers have all that had come. Those who get no lead by waiting, as in a ping-pong or where
+ * messages are rare, try it less and less often.
+ */
+static void let_senders_ahead(struct kipc__queue_chan *c, int64_t timeout)
+{
+	int64_t lead = kipc__queue_lead(&c->queue, true);
+
+	if (lead >= LEAD_GOAL || !may_keep_away(c, timeout))
+		return;
+	if (c->lead_skips) {
+		c->lead_skips--;
+		return;
+	}
+	if (c->lead_turns < LEAD_TURNS)
+		c->lead_turns = LEAD_TURNS;
+	keep_away(c->lead_turns);
+	lead = kipc__queue_lead(&c->queue, true);
+	if (lead < LEAD_WORTH) {
+		c->lead_skips = 1U << c->lead_fails;
+		c->lead_fails += c->lead_fails < LEAD_FAILS;
+		c->lead_turns = LEAD_TURNS;
+	} else {
+		c->lead_fails = 0;
+		if (lead < LEAD_GOAL && c->lead_turns < LEAD_MOST)
+			c->lead_turns *= 2;
+	}
+}
+
+static inline void stay_behind(struct kipc__queue_chan *c, int64_t timeout)
+{
+	if (c->queue.geom.classes == 1 && kipc__queue_lead(&c->queue, false) <= 0)
+		let_senders_ahead(c, timeout);
+}
+
+/* The same for senders that have come round to the receivers: there is no hurry. */
+static void let_receivers_ahead(const struct kipc__queue_chan *c, uint32_t prio, int64_t timeout)
+{
+	unsigned i;
+
+	if (!may_keep_away(c, timeout))
+		return;
+	for (i = 0; i < SPARE_LOOKS && kipc__queue_spare(&c->queue, prio) < c->queue.geom.slots / 4;
+	     i++)
+		keep_away(SPARE_TURNS);
+}
+
 static int wait_for_room(struct kipc__queue_chan *c, const struct kipc_msg *m, unsigned n,
                          int64_t timeout, int64_t *deadline)
 {
@@ -105,6 +184,8 @@ static int wait_for_room(struct kipc__queue_chan *c, const struct kipc_msg *m, u
 	c->wants = true;
 	if (n > 1)
 		kipc__queue_crowd_set(&c->queue);
+	if (*deadline == 0)
+		let_receivers_ahead(c, KIPC_PRIO_OF(m->flags), timeout);
 	return wait_again(c, KIPC_SIDE_SPACE, timeout, deadline);
 }
 
@@ -190,6 +271,7 @@ int kipc__queue_chan_peek(struct kipc_chan *base, struct kipc_msg *m, unsigned n
 	int64_t deadline = 0;
 	int r = 0;
 
+	stay_behind(c, timeout);
 	while (!c->fault && (r = kipc__queue_peek(&c->queue, m, n)) == 0) {
 		r = wait_again(c, KIPC_SIDE_DATA, timeout, &deadline);
 		if (r < 0)
@@ -230,6 +312,7 @@ int kipc__queue_chan_recv(struct kipc_chan *base, struct kipc_msg *m, unsigned n
 	int64_t deadline = 0;
 	int r = 0;
 
+	stay_behind(c, timeout);
 	while (!c->fault && (r = kipc__queue_recv(&c->queue, m, n)) == 0) {
 		r = wait_again(c, KIPC_SIDE_DATA, timeout, &deadline);
 		if (r < 0)
