@@ -58,6 +58,7 @@ $(BUILD)/tests/vm-list: tests/tests.mk
 		'kill $(BUILD)/tests/kill --points 2 --pairs kmod' \
 		'kill-many $(BUILD)/tests/kill --points 2 --many kmod' \
 		'long $(BUILD)/tests/long -s kmod -t 25' \
+		'hostile $(BUILD)/tests/hostile --many kmod --one-in 4' \
 		>$@
 
 # A process is killed at every instruction, or at one in each stride of them.
@@ -75,21 +76,22 @@ test-kill: $(BUILD)/tests/kill
 
 tests: $(BUILD)/tests/kill
 
-# Any shared word is changed between any two steps of who looks at it: the cores, compiled once more
-# with each access hooked.
+# Any shared word is changed between any two steps of who looks at it: the cores, and what makes channels with
+# many ends of them, compiled once more with each access hooked.
 #
 #   make test-hostile         the last line is "hostile: N passed, N failed, N skipped"
+TESTS_HOSTILE_SRC := $(wildcard lib/core/*.c lib/transport/hub*.c lib/transport/pubsub.c lib/transport/queue*.c)
 TESTS_HOSTILE_OBJ := $(patsubst tests/%.c,$(TESTS_OBJDIR)/%.o,$(wildcard tests/hostile/*.c)) \
-	$(patsubst lib/core/%.c,$(TESTS_OBJDIR)/hostile/core_%.o,$(wildcard lib/core/*.c))
+	$(patsubst lib/%.c,$(TESTS_OBJDIR)/hostile/lib/%.o,$(TESTS_HOSTILE_SRC))
 
 $(TESTS_OBJDIR)/hostile/%: TESTS_CFLAGS := -Ilib/include -Ilib -Ikmod/uapi -include tests/hostile/hook.h
 
-$(TESTS_OBJDIR)/hostile/core_%.o: lib/core/%.c tests/hostile/hook.h
+$(TESTS_OBJDIR)/hostile/lib/%.o: lib/%.c tests/hostile/hook.h
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) -Wno-unused-value $(TESTS_CFLAGS) -MMD -MP -c -o $@ $<
 
-$(BUILD)/tests/hostile: $(TESTS_HOSTILE_OBJ)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
+$(BUILD)/tests/hostile: $(TESTS_HOSTILE_OBJ) $(LIB_A)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIB_LIBS)
 
 .PHONY: test-hostile
 test-hostile: $(BUILD)/tests/hostile
@@ -112,7 +114,7 @@ tsan:
 test-tsan: tsan
 	$(Q)tests/tsan/run.sh $(BUILD)/tsan/tests/tsan
 
-VM_TESTS += $(BUILD)/tests/uapi $(BUILD)/tests/conformance $(BUILD)/tests/kill $(TESTS_ROUNDTRIP) $(BUILD)/tests/vm-list
+VM_TESTS += $(BUILD)/tests/uapi $(BUILD)/tests/conformance $(BUILD)/tests/kill $(BUILD)/tests/hostile $(TESTS_ROUNDTRIP) $(BUILD)/tests/vm-list
 
 $(BUILD)/tests/model/checker.o: tests/model/checker.cc tests/model/checker.h
 	@mkdir -p $(@D)

@@ -2,7 +2,8 @@
 /*
  * hostile.h - every shared word, changed between any two steps of everybody who looks at it
  *
- * A subject is one verb of one core (lib/core: ring, pubsub, queue) in a given state. The driver runs it
+ * A subject is one verb of one core (lib/core: ring, pubsub, queue) in a given state, or of one end of a channel
+ * with many ends, as shared memory or the module carries it (hub.c). The driver runs it
  * once to count its accesses to the shared memory, and then once for each of those, each shared word
  * and each strange value, which is stored there just before that access: for good, or until the next one,
  * as whoever wants a check and a use to see different things would do. Right is: an error, or a correct
@@ -30,6 +31,12 @@ struct word {
 	bool forges; /* whoever writes it can make messages of his own: what they hold is not judged */
 };
 
+/* A piece of memory that is as it was made when a case begins. */
+struct area {
+	void *at;
+	size_t bytes;
+};
+
 struct subject {
 	const char *name;
 	void (*make)(void);              /* from zeroed memory; what is not shared lies in *own */
@@ -38,7 +45,8 @@ struct subject {
 	void (*after)(void);             /* more of them, which need only be lawful */
 };
 
-#define HOSTILE_WORDS 64
+#define HOSTILE_WORDS 200
+#define HOSTILE_AREAS 16
 
 /* A core: its subjects share private memory and the form of the data. */
 struct core {
@@ -48,9 +56,23 @@ struct core {
 	size_t own_bytes;
 	size_t data_bytes;
 	bool mirrored;
+
+	/* Where all that lies in a real channel instead, and each access is a step; has anything changed
+	 * that is in none of them?
+	 */
+	unsigned (*areas)(struct area *);
+	bool (*spoiled)(void);
+	void (*unmake)(void);
+	unsigned dear;    /* its cases take long: one in so many; 0: all of them */
+	const char *only; /* over this transport, or NULL */
 };
 
 extern const struct core ring_core, long_core, topic_core, queue_core;
+extern const struct core hub_topic_core, hub_topic_slow_core, hub_queue_core, hub_queue_slow_core,
+	hub_queue_dead_core;
+
+/* Which transport carries the real channels. */
+extern const char *hostile_scheme;
 
 #define must(cond)                                               \
 	do {                                                     \

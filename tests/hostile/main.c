@@ -7,7 +7,10 @@
 #include "hostile.h"
 
 /*
- *	hostile [SUBJECT...]        (default: all)
+ *	hostile [--many SCHEME] [--one-in N] [SUBJECT...]        (default: all)
+ *
+ *	--many     only channels with many ends, over this transport (otherwise shm, and the cores)
+ *	--one-in   one case in so many, chosen at random, the same ones in each run
  *
  * One line a subject; the last one is "hostile: N passed, N failed, 0 skipped".
  */
@@ -21,10 +24,15 @@
 #define DEADLINE 300
 
 uint8_t *hostile_ctrl, *hostile_data;
+const char *hostile_scheme = "shm";
 
 static const struct core *core;
 static const struct subject *subject;
-static uint8_t *saved_ctrl, *saved_data, *saved_own;
+static unsigned long one_in = 1;
+
+static struct area areas[HOSTILE_AREAS];
+static unsigned nr_areas;
+static uint8_t *saved[HOSTILE_AREAS];
 
 /* What is done to whom: at step, word becomes a strange value; back: until the next step. */
 static struct {
@@ -57,7 +65,7 @@ static void on_fault(int sig)
 
 /* ---- changing words ----------------------------------------------------------------------- */
 
-#define VALUES 14
+#define VALUES 15
 
 static uint64_t strange(unsigned i, uint64_t truth, uint64_t bytes)
 {
@@ -71,6 +79,7 @@ static uint64_t strange(unsigned i, uint64_t truth, uint64_t bytes)
 		                          truth - bytes,
 		                          truth + bytes / 2,
 		                          truth ^ 1ULL << 63,
+		                          truth ^ 1ULL << 19, /* of a slot's word: its length */
 		                          truth ^ 1ULL << 32,
 		                          truth ^ 1ULL << 40,
 		                          0x9e3779b97f4a7c15ULL,
@@ -91,7 +100,7 @@ static bool shared(const volatile void *at)
 {
 	const volatile uint8_t *p = at;
 
-	return (p >= hostile_ctrl && p < hostile_ctrl + CTRL_BYTES) ||
+	return core->areas || (p >= hostile_ctrl && p < hostile_ctrl + CTRL_BYTES) ||
 	       (p >= hostile_data && p < hostile_data + 2 * core->data_bytes);
 }
 
@@ -205,35 +214,78 @@ static uint8_t *map_shared(size_t bytes, unsigned times)
 	return at;
 }
 
+static unsigned plain_areas(struct area *a)
+{
+	a[0] = (struct area){ hostile_ctrl, CTRL_BYTES };
+	a[1] = (struct area){ hostile_data, core->data_bytes };
+	a[2] = (struct area){ core->own, core->own_bytes };
+	return 3;
+}
+
 static void save(void)
 {
-	saved_ctrl = malloc(CTRL_BYTES);
-	saved_data = malloc(core->data_bytes);
-	saved_own = malloc(core->own_bytes);
-	if (!saved_ctrl || !saved_data || !saved_own)
-		abort();
-	__builtin_memcpy(saved_ctrl, hostile_ctrl, CTRL_BYTES);
-	__builtin_memcpy(saved_data, hostile_data, core->data_bytes);
-	__builtin_memcpy(saved_own, core->own, core->own_bytes);
+	unsigned i;
+
+	nr_areas = core->areas ? core->areas(areas) : plain_areas(areas);
+	for (i = 0; i < nr_areas; i++) {
+		free(saved[i]);
+		saved[i] = malloc(areas[i].bytes);
+		if (!saved[i])
+			abort();
+		__builtin_memcpy(saved[i], areas[i].at, areas[i].bytes);
+	}
+}
+
+static void make(void)
+{
+	subject->make();
+	save();
 }
 
 static void restore(void)
 {
-	__builtin_memcpy(hostile_ctrl, saved_ctrl, CTRL_BYTES);
-	__builtin_memcpy(hostile_data, saved_data, core->data_bytes);
-	__builtin_memcpy(core->own, saved_own, core->own_bytes);
+	unsigned i;
+
+	if (core->spoiled && core->spoiled()) {
+		core->unmake();
+		make();
+	}
+	for (i = 0; i < nr_areas; i++)
+		__builtin_memcpy(areas[i].at, saved[i], areas[i].bytes);
 }
 
 /* ---- the subjects --------------------------------------------------------------------------- */
 
 static void act(bool forged)
 {
-	restore();
 	steps = 0;
 	plan.on = true;
 	subject->act(forged);
 	subject->after();
 	plan.on = false;
+}
+
+/* xorshift64* */
+static bool chosen(void)
+{
+	static uint64_t state = 4711;
+	unsigned long in = one_in * (core->dear ? core->dear : 1);
+
+	state ^= state >> 12;
+	state ^= state << 25;
+	state ^= state >> 27;
+	return in == 1 || ((state * 0x2545f4914f6cdd1dULL) >> 33) % in == 0;
+}
+
+/* A fresh channel may lie elsewhere, so the words are asked for each time. */
+static void act_one(unsigned i)
+{
+	struct word words[HOSTILE_WORDS];
+
+	restore();
+	(void)subject->list(words);
+	plan.word = &words[i];
+	act(words[i].forges);
 }
 
 /* Before each step of the verb and of what follows it, each word, each value, each way. */
@@ -243,15 +295,17 @@ static unsigned long act_all(void)
 	unsigned n = subject->list(words), i;
 	unsigned long most, cases = 0;
 
+	restore();
 	act(false);
 	most = steps;
 	for (plan.at = 0; plan.at < most; plan.at++)
 		for (i = 0; i < n; i++)
 			for (plan.value = 0; plan.value < VALUES; plan.value++)
 				for (int back = 0; back < 2; back++) {
-					plan.word = &words[i];
+					if (!chosen())
+						continue;
 					plan.back = back;
-					act(words[i].forges);
+					act_one(i);
 					cases++;
 				}
 	return cases;
@@ -265,11 +319,14 @@ static _Noreturn void perform(void)
 	signal(SIGBUS, on_fault);
 	signal(SIGALRM, on_fault);
 	alarm(DEADLINE);
-	hostile_ctrl = map_shared(CTRL_BYTES, 1);
-	hostile_data = map_shared(core->data_bytes, core->mirrored ? 2 : 1);
-	subject->make();
-	save();
+	if (!core->areas) {
+		hostile_ctrl = map_shared(CTRL_BYTES, 1);
+		hostile_data = map_shared(core->data_bytes, core->mirrored ? 2 : 1);
+	}
+	make();
 	cases = act_all();
+	if (core->unmake)
+		core->unmake();
 	printf("%-34s %9lu cases  ", subject->name, cases);
 	fflush(stdout);
 	_exit(cases ? 0 : 1);
@@ -289,27 +346,56 @@ static bool passes(void)
 	return status == 0;
 }
 
-static bool wanted(int argc, char **argv)
+/* Options come first; the index of the first subject, or -1. */
+static int options(int argc, char **argv, bool *many)
 {
 	int i;
 
-	for (i = 1; i < argc; i++)
-		if (strcmp(argv[i], subject->name) == 0)
+	for (i = 1; i + 1 < argc && argv[i][0] == '-'; i += 2) {
+		if (strcmp(argv[i], "--many") == 0) {
+			hostile_scheme = argv[i + 1];
+			*many = true;
+		} else if (strcmp(argv[i], "--one-in") == 0) {
+			one_in = strtoul(argv[i + 1], NULL, 0);
+		} else {
+			return -1;
+		}
+	}
+	return one_in == 0 || (i < argc && argv[i][0] == '-') ? -1 : i;
+}
+
+static bool wanted(int nr, char **names)
+{
+	int i;
+
+	if (core->only && strcmp(core->only, hostile_scheme) != 0)
+		return false;
+	for (i = 0; i < nr; i++)
+		if (strcmp(names[i], subject->name) == 0)
 			return true;
-	return argc < 2;
+	return nr == 0;
 }
 
 int main(int argc, char **argv)
 {
-	static const struct core *const cores[] = { &ring_core, &long_core, &topic_core,
-		                                    &queue_core };
+	static const struct core *const cores[] = { &ring_core,          &long_core,
+		                                    &topic_core,         &queue_core,
+		                                    &hub_topic_core,     &hub_topic_slow_core,
+		                                    &hub_queue_core,     &hub_queue_slow_core,
+		                                    &hub_queue_dead_core };
 	unsigned result[2] = { 0 }, i, k;
+	bool many = false;
+	int first = options(argc, argv, &many);
 
+	if (first < 0) {
+		fprintf(stderr, "kipc: hostile: unknown option, or a number is missing\n");
+		return 2;
+	}
 	for (i = 0; i < sizeof(cores) / sizeof(cores[0]); i++) {
 		core = cores[i];
-		for (k = 0; k < core->nr; k++) {
+		for (k = 0; k < core->nr && (core->areas || !many); k++) {
 			subject = &core->subjects[k];
-			if (wanted(argc, argv))
+			if (wanted(argc - first, argv + first))
 				result[passes()]++;
 		}
 	}

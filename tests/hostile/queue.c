@@ -258,5 +258,9 @@ static const struct subject subjects[] = {
 };
 
 const struct core queue_core = {
-	subjects, sizeof(subjects) / sizeof(subjects[0]), &own, sizeof(own), AREA, false,
+	.subjects = subjects,
+	.nr = sizeof(subjects) / sizeof(subjects[0]),
+	.own = &own,
+	.own_bytes = sizeof(own),
+	.data_bytes = AREA,
 };

@@ -296,5 +296,10 @@ static const struct subject subjects[] = {
 };
 
 const struct core ring_core = {
-	subjects, sizeof(subjects) / sizeof(subjects[0]), &own, sizeof(own), BYTES, true,
+	.subjects = subjects,
+	.nr = sizeof(subjects) / sizeof(subjects[0]),
+	.own = &own,
+	.own_bytes = sizeof(own),
+	.data_bytes = BYTES,
+	.mirrored = true,
 };
