@@ -49,11 +49,14 @@ static void why_add_carriers(unsigned kind)
 /* Does it run here, with this kind? */
 static void ask(const struct kipc__transport *t, unsigned kind, struct kipc__verdict *v)
 {
-	if (carries(t, kind))
-		t->probe(v);
-	if (!carries(t, kind) || (v->status == 0 && (v->lacks & kind)))
+	if (!carries(t, kind)) {
 		*v = (struct kipc__verdict){ .status = -EOPNOTSUPP,
 			                     .why = "no channels of this kind" };
+		return;
+	}
+	t->probe(v);
+	if (v->status == 0 && (v->lacks & kind))
+		v->status = -EOPNOTSUPP;
 }
 
 static int exactly(const char *scheme, unsigned kind, const struct kipc__transport **out)

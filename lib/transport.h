@@ -79,7 +79,7 @@ struct kipc_chan {
 struct kipc__verdict {
 	int status;     /* 0 or a negative errno */
 	unsigned lacks; /* kinds of this transport that do not run here: KIPC_PUBSUB, ... */
-	char why[160];
+	char why[160];  /* of the status, or of what it lacks */
 	char cure[160];
 };
 

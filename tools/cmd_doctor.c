@@ -97,20 +97,32 @@ static unsigned examine_all(struct finding *f)
 	return n;
 }
 
-/* What auto:// takes for a name, found by taking it; the name is gone at once. */
-static void ask_auto(char *took, size_t bytes)
+/* What auto:// takes for each kind of channel. */
+struct choice {
+	const char *kind;
+	unsigned flags;
+	char took[240];
+	char why[240]; /* not better ones, or "" */
+};
+
+#define NR_KINDS 3
+
+/* Found by taking it; the name is gone at once. */
+static void ask_auto(struct choice *a)
 {
 	struct kipc_chan *c;
 	char uri[64];
 	int r;
 
 	snprintf(uri, sizeof(uri), "auto://kipc-doctor-%d", (int)getpid());
-	r = kipc_chan_open(&c, uri, KIPC_PAIR | KIPC_CREATE | KIPC_EXCL, NULL);
+	r = kipc_chan_open(&c, uri, a->flags | KIPC_CREATE | KIPC_EXCL, NULL);
 	if (r < 0) {
-		snprintf(took, bytes, "nothing: %s", *kipc_why() ? kipc_why() : kipc_strerror(r));
+		snprintf(a->took, sizeof(a->took), "nothing: %s",
+		         *kipc_why() ? kipc_why() : kipc_strerror(r));
 		return;
 	}
-	snprintf(took, bytes, "%s", kipc_chan_transport(c));
+	snprintf(a->took, sizeof(a->took), "%s", kipc_chan_transport(c));
+	snprintf(a->why, sizeof(a->why), "%s", kipc_why());
 	kipc_chan_close(c);
 }
 
@@ -131,7 +143,17 @@ static void print_finding(const struct finding *f)
 	printf("\n");
 }
 
-static void print_all(const struct finding *f, unsigned n, const char *took)
+/* Of the other kinds only what is not as with a pair. */
+static void print_auto(const struct choice *a)
+{
+	printf("auto:// takes %s\n", a[0].took);
+	for (unsigned i = 1; i < NR_KINDS; i++)
+		if (strcmp(a[i].took, a[0].took))
+			printf("%14s%s for a %s%s%s\n", "", a[i].took, a[i].kind,
+			       *a[i].why ? ": " : "", a[i].why);
+}
+
+static void print_all(const struct finding *f, unsigned n, const struct choice *a)
 {
 	char text[FACT_BYTES];
 	const char *name;
@@ -139,7 +161,8 @@ static void print_all(const struct finding *f, unsigned n, const char *took)
 	printf("transports, best first\n");
 	for (unsigned i = 0; i < n; i++)
 		print_finding(&f[i]);
-	printf("auto:// takes %s\n\nthis machine\n", took);
+	print_auto(a);
+	printf("\nthis machine\n");
 	for (size_t i = 0; (name = machine_fact(i, text)); i++)
 		printf("  %-15s %s\n", name, text);
 }
@@ -189,7 +212,7 @@ static void put_finding(const struct finding *f)
 	printf("]}");
 }
 
-static void put_all(const struct finding *f, unsigned n, const char *took)
+static void put_all(const struct finding *f, unsigned n, const struct choice *a)
 {
 	char text[FACT_BYTES];
 	const char *name;
@@ -200,8 +223,10 @@ static void put_all(const struct finding *f, unsigned n, const char *took)
 		put_finding(&f[i]);
 		printf("%s\n", i + 1 < n ? "," : "");
 	}
-	put_field("  ],\n  ", "auto", took);
-	printf(",\n  \"machine\": {");
+	put_field("  ],\n  ", "auto", a[0].took);
+	for (unsigned i = 1; i < NR_KINDS; i++)
+		put_field(i == 1 ? ",\n  \"auto_kinds\": {" : ", ", a[i].kind, a[i].took);
+	printf("},\n  \"machine\": {");
 	for (size_t i = 0; (name = machine_fact(i, text)); i++)
 		put_field(i ? ",\n    " : "\n    ", name, text);
 	printf("\n  }\n}\n");
@@ -231,7 +256,9 @@ static const struct argp argp = {
 int cmd_doctor(int argc, char **argv)
 {
 	static struct finding found[NR_TRANSPORTS];
-	char took[240];
+	struct choice took[NR_KINDS] = { { .kind = "pair", .flags = KIPC_PAIR },
+		                         { .kind = "pubsub", .flags = KIPC_PUBSUB | KIPC_SEND },
+		                         { .kind = "queue", .flags = KIPC_QUEUE } };
 	bool json = false, any = false;
 	unsigned n;
 
@@ -239,7 +266,8 @@ int cmd_doctor(int argc, char **argv)
 	n = examine_all(found);
 	for (unsigned i = 0; i < n; i++)
 		any |= found[i].runs;
-	ask_auto(took, sizeof(took));
+	for (unsigned i = 0; i < NR_KINDS; i++)
+		ask_auto(&took[i]);
 	(json ? put_all : print_all)(found, n, took);
 	if (fflush(stdout)) {
 		complain("stdout", "%s", strerror(errno));

@@ -353,6 +353,7 @@ import json, sys
 d = json.load(sys.stdin)
 assert [t["scheme"] for t in d["transports"]] == ["kmod", "shm", "unix"]
 assert all(t["runs"] or t["why"] for t in d["transports"])
+assert d["auto"] and set(d["auto_kinds"]) == {"pubsub", "queue"}
 assert d["machine"]["kernel"]' && ok || bad 'doctor --json'
 	else
 		skip 'doctor --json' 'no python3 here'

@@ -33,37 +33,44 @@ static const struct {
 	{ -EPROTO, "load the module that belongs to this libkipc" },
 };
 
-static const char *what_is_wrong(int status)
+/* An abi of 0: it did not answer the question. */
+static void tell_what_is_wrong(struct kipc__verdict *v, unsigned abi)
 {
-	switch (status) {
-	case -ENODEV:
-		return "the module is not loaded";
-	case -EPROTO:
-		return "another version of the module";
-	default:
-		return strerror(-status);
-	}
+	const char *why = strerror(-v->status);
+	size_t i;
+
+	if (v->status == -ENODEV)
+		why = "the module is not loaded";
+	else if (v->status == -EPROTO)
+		why = "another version of the module";
+	else if (v->lacks)
+		why = "the module is older and carries no channels of this kind";
+	snprintf(v->why, sizeof(v->why), KIPC_DEV_PATH ": %s", why);
+	if (v->status == -EPROTO && abi)
+		snprintf(v->why, sizeof(v->why), KIPC_DEV_PATH ": %s (its interface is %u, not %u)",
+		         why, abi, KIPC_DEV_ABI);
+	for (i = 0; i < sizeof(cures) / sizeof(cures[0]); i++)
+		if (cures[i].status == (v->lacks ? -EPROTO : v->status))
+			snprintf(v->cure, sizeof(v->cure), "%s", cures[i].cure);
 }
 
 void kipc__kmod_probe(struct kipc__verdict *v)
 {
 	struct kipc_ioc_info info = { .size = sizeof(info) };
 	int fd = kipc__kmod_open();
-	size_t i;
 
 	v->status = fd < 0 ? fd : kipc__kmod_call(fd, KIPC_IOC_INFO, &info);
+	kipc__fd_close(fd);
+	/* The question itself is unknown there, or means something else. */
+	if (v->status == -ENOTTY || v->status == -EINVAL || v->status == -E2BIG)
+		v->status = -EPROTO;
 	if (v->status == 0 && info.abi != KIPC_DEV_ABI)
 		v->status = -EPROTO;
-	kipc__fd_close(fd);
-	if (v->status == 0) {
+	if (v->status == 0)
 		v->lacks = (info.kinds & 1U << KIPC_KIND_PUBSUB ? 0 : KIPC_PUBSUB) |
 		           (info.kinds & 1U << KIPC_KIND_QUEUE ? 0 : KIPC_QUEUE);
-		return;
-	}
-	snprintf(v->why, sizeof(v->why), KIPC_DEV_PATH ": %s", what_is_wrong(v->status));
-	for (i = 0; i < sizeof(cures) / sizeof(cures[0]); i++)
-		if (cures[i].status == v->status)
-			snprintf(v->cure, sizeof(v->cure), "%s", cures[i].cure);
+	if (v->status < 0 || v->lacks)
+		tell_what_is_wrong(v, info.abi);
 }
 
 /* ---- what its refusals mean to the user ------------------------------------------------- */
