@@ -3,6 +3,7 @@
 #include <liburing.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include "../core/atomic.h"
 #include "fork.h"
 #include "sys.h"
@@ -13,14 +14,15 @@
 #define CHANGE(i)  (0x200u + (i))
 #define REMOVAL(i) (0x300u + (i))
 
+#define ZEROS 0 /* the number of the event descriptor in the ring */
+
 struct kipc__vigil {
 	struct io_uring ring;
 	uint64_t thread;
 	int64_t process;
 	unsigned n;
 
-	/* A read takes 8 bytes {1, 0} from the event descriptor: the second half is for the word. */
-	int zeros;
+	/* A read takes 8 bytes {1, 0} from an event descriptor: the second half is for the word. */
 	uint32_t waste;
 	struct iovec into[2];
 };
@@ -39,7 +41,6 @@ static uint64_t this_thread(void)
 static void free_all(struct kipc__vigil *v)
 {
 	io_uring_queue_exit(&v->ring);
-	kipc__fd_close(v->zeros);
 	free(v);
 }
 
@@ -51,20 +52,38 @@ static void ask(struct kipc__vigil *v, unsigned i, const struct pollfd *what)
 	io_uring_prep_poll_add(look, what->fd, (unsigned)what->events);
 	look->flags |= IOSQE_IO_LINK;
 	look->user_data = LOOK(i);
-	io_uring_prep_readv(change, v->zeros, v->into, 2, 0);
+	io_uring_prep_readv(change, ZEROS, v->into, 2, 0);
+	change->flags |= IOSQE_FIXED_FILE;
 	change->user_data = CHANGE(i);
+}
+
+/* The last quarter of what the process may open is left to the others. */
+static bool scarce(int fd)
+{
+	struct rlimit most;
+
+	return getrlimit(RLIMIT_NOFILE, &most) == 0 && (rlim_t)fd >= most.rlim_cur / 4 * 3;
+}
+
+/* The ring keeps the event descriptor; the process's table has only that of the ring. */
+static int take_zeros(struct kipc__vigil *v, unsigned n)
+{
+	int zeros = eventfd(n, EFD_SEMAPHORE | EFD_CLOEXEC);
+	int r = zeros < 0 ? -errno : io_uring_register_files(&v->ring, &zeros, 1);
+
+	kipc__fd_close(zeros);
+	return r;
 }
 
 static int prepare(struct kipc__vigil *v, unsigned n)
 {
-	int r;
+	int r = io_uring_queue_init(2 * n, &v->ring, 0);
 
-	v->zeros = eventfd(n, EFD_SEMAPHORE | EFD_CLOEXEC);
-	if (v->zeros < 0)
-		return -errno;
-	r = io_uring_queue_init(2 * n, &v->ring, 0);
 	if (r < 0)
-		kipc__fd_close(v->zeros);
+		return r;
+	r = scarce(v->ring.ring_fd) ? -EMFILE : take_zeros(v, n);
+	if (r < 0)
+		io_uring_queue_exit(&v->ring);
 	return r;
 }
 

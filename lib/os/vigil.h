@@ -26,7 +26,8 @@ struct kipc__vigil;
 
 /* Make *word 0, for the calling thread, when one of n descriptors has one of its events (POLLERR and
  * POLLHUP are always among them). The descriptors may be closed after that, the word stays mapped until
- * the vigil is closed. About 100 us. -EPERM, -ENOSYS, -EMFILE, -ENOMEM: not possible here and now.
+ * the vigil is closed. Takes one descriptor, but none of the last quarter that the process may have; 20 us,
+ * the first time 200. -EPERM, -ENOSYS, -EMFILE, -ENOMEM: not possible here and now.
  */
 int kipc__vigil_open(struct kipc__vigil **out, const struct pollfd *what, unsigned n,
                      uint32_t *word);

@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <pthread.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include "os/sys.h"
 #include "os/vigil.h"
@@ -150,6 +151,31 @@ Test(vigil, stays_the_parents, .init = harness_begin, .fini = harness_end)
 	while (kipc__vigil_stands(v))
 		(void)getppid();
 	must_eq(word, 0);
+	kipc__vigil_close(v);
+	pipes_close(pipes);
+}
+
+/* The other descriptors of a process are more important than this one. */
+Test(vigil, leaves_the_last_descriptors, .init = harness_begin, .fini = harness_end)
+{
+	struct rlimit most;
+	int pipes[2][2], spare;
+	struct pollfd what;
+	struct kipc__vigil *v = keep(pipes);
+
+	kipc__vigil_close(v);
+	spare = dup(0);
+	close(spare);
+	must_sys(getrlimit(RLIMIT_NOFILE, &most));
+	most.rlim_cur = (rlim_t)spare + 2;
+	must_sys(setrlimit(RLIMIT_NOFILE, &most));
+	what = (struct pollfd){ .fd = pipes[0][0], .events = POLLIN };
+	must_eq(kipc__vigil_open(&v, &what, 1, &word), -EMFILE);
+	must_eq(dup(0), spare);
+	close(spare);
+	most.rlim_cur = 2 * (rlim_t)spare + 8;
+	must_sys(setrlimit(RLIMIT_NOFILE, &most));
+	must_eq(kipc__vigil_open(&v, &what, 1, &word), 0);
 	kipc__vigil_close(v);
 	pipes_close(pipes);
 }
