@@ -27,6 +27,7 @@ enum {
 	KEY_SIZES,
 	KEY_CPUS,
 	KEY_LIST,
+	KEY_HELP,
 	KEY_KIPC,
 	KEY_BUDGET,
 	KEY_COMMIT,
@@ -60,6 +61,7 @@ static const struct argp_option options[] = {
 	{ "json", 'j', "FILE", 0, "Write the results there (default: bench.json)", 0 },
 	{ "commit", KEY_COMMIT, "NAME", 0, "What was built, for the record", 0 },
 	{ "list", KEY_LIST, NULL, 0, "Print what would be measured, and end", 0 },
+	{ "help", KEY_HELP, NULL, 0, "Print this and end", 0 },
 	{ NULL, 0, NULL, 0, NULL, 0 },
 };
 
@@ -115,6 +117,20 @@ static void parse_cpus(struct arguments *a, const char *text)
 	a->cpus_given = true;
 }
 
+static _Noreturn void help(const struct argp_state *state)
+{
+	argp_help(state->root_argp, stdout, ARGP_HELP_STD_HELP & ~ARGP_HELP_EXIT_OK, state->name);
+	exit(0);
+}
+
+/* argp itself takes two lines for it, and gives no help where it is not to say this. */
+static _Noreturn void refuse_argument(const struct argp_state *state)
+{
+	fprintf(stderr, "kipc: bench: %s: unknown option, value missing or too many; see --help\n",
+	        state->argv[state->next > 1 ? state->next - 1 : state->argc - 1]);
+	exit(2);
+}
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct arguments *a = state->input;
@@ -143,6 +159,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		a->commit = arg;
 	else if (key == KEY_LIST)
 		a->list = true;
+	else if (key == KEY_HELP)
+		help(state);
+	else if (key == ARGP_KEY_ERROR)
+		refuse_argument(state);
 	else
 		return ARGP_ERR_UNKNOWN;
 	return 0;
@@ -203,7 +223,7 @@ int main(int argc, char **argv)
 	int r;
 
 	join_words(command, sizeof(command), argc, argv);
-	argp_parse(&argp, argc, argv, 0, NULL, &a);
+	argp_parse(&argp, argc, argv, ARGP_NO_ERRS | ARGP_NO_HELP, NULL, &a);
 	a.plan.two_cpus = machine_choose_cpus(run.cpu);
 	if (a.cpus_given) {
 		memcpy(run.cpu, a.cpu, sizeof(run.cpu));

@@ -104,8 +104,10 @@ int kipc_chan_open(struct kipc_chan **out, const char *uri, unsigned flags,
 	r = flags_check(flags, KNOWN_FLAGS);
 	if (r == 0)
 		r = open_checked(out, uri, flags, opts);
-	if (r < 0)
+	if (r < 0) {
 		*out = NULL;
+		kipc__why_failed();
+	}
 	return r;
 }
 
@@ -141,6 +143,7 @@ int kipc_chan_pair(struct kipc_chan *out[2], const char *text, unsigned flags,
 		r = t->pair(out, &uri.cfg);
 	if (r < 0) {
 		out[0] = out[1] = NULL;
+		kipc__why_failed();
 		return r;
 	}
 	grant(out[0], flags, 0);

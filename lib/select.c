@@ -25,7 +25,7 @@ static int unknown(const char *scheme)
 {
 	const struct kipc__transport *const *t;
 
-	kipc__why_set("\"%s\" is none of: auto", scheme);
+	kipc__why_set("unknown scheme \"%s\"; there are: auto", scheme);
 	for (t = kipc__transports; *t; t++)
 		kipc__why_add(" %s", (*t)->scheme);
 	return -EPROTONOSUPPORT;
@@ -93,6 +93,7 @@ static int best(unsigned kind, const struct kipc__transport **out)
 			*out = *t;
 			if (*kipc_why())
 				kipc__why_add("; took %s", (*t)->scheme);
+			kipc__why_note();
 			return 0;
 		}
 		kipc__why_add("%s%s: %s", *kipc_why() ? "; " : "", (*t)->scheme, v.why);
@@ -103,12 +104,16 @@ static int best(unsigned kind, const struct kipc__transport **out)
 int kipc__select(const char *scheme, unsigned kind, const struct kipc__transport **out)
 {
 	const char *wanted = getenv("KIPC_TRANSPORT");
+	int r;
 
 	if (strcmp(scheme, "auto") != 0)
 		return exactly(scheme, kind, out);
-	if (wanted && *wanted)
-		return exactly(wanted, kind, out);
-	return best(kind, out);
+	if (!wanted || !*wanted)
+		return best(kind, out);
+	r = exactly(wanted, kind, out);
+	if (r < 0)
+		kipc__why_add(" (KIPC_TRANSPORT asks for it)");
+	return r;
 }
 
 int kipc_transport_info(unsigned i, struct kipc_transport_info *info)

@@ -189,6 +189,10 @@ void kipc__why_clear(void);
 void kipc__why_set(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void kipc__why_add(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/* What is there so far is of interest if the call succeeds. It failed: forget that, unless a reason came. */
+void kipc__why_note(void);
+void kipc__why_failed(void);
+
 /* The transports, in order of preference, NULL-terminated (select.c). */
 extern const struct kipc__transport *const kipc__transports[];
 extern const struct kipc__transport kipc__transport_kmod;

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include "transport.h"
 
 /* One line for people. What does not fit is cut off. */
 static _Thread_local char text[512];
+static _Thread_local bool noted; /* it is no reason of a failure */
 
 static void append(size_t at, const char *fmt, va_list args)
 {
@@ -17,12 +19,25 @@ static void append(size_t at, const char *fmt, va_list args)
 void kipc__why_clear(void)
 {
 	text[0] = '\0';
+	noted = false;
+}
+
+void kipc__why_note(void)
+{
+	noted = true;
+}
+
+void kipc__why_failed(void)
+{
+	if (noted)
+		kipc__why_clear();
 }
 
 void kipc__why_set(const char *fmt, ...)
 {
 	va_list args;
 
+	noted = false;
 	va_start(args, fmt);
 	append(0, fmt, args);
 	va_end(args);

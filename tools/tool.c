@@ -159,10 +159,7 @@ int64_t parse_seconds(const char *what, const char *text)
 
 int complain_of_open(const char *uri, int err)
 {
-	if (*kipc_why())
-		complain(uri, "%s (%s)", kipc_strerror(err), kipc_why());
-	else
-		complain(uri, "%s", kipc_strerror(err));
+	complain(uri, "%s", *kipc_why() ? kipc_why() : kipc_strerror(err));
 	/* What is no channel at all is a wrong name here, not yet a peer that misbehaves. */
 	return err == -EBADMSG ? STATUS_BAD : status_of(err);
 }

@@ -3,6 +3,7 @@
 #include <argp.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "bars.h"
@@ -16,12 +17,28 @@ struct arguments {
 	bool store;
 };
 
+#define KEY_HELP 256
+
 static const struct argp_option options[] = {
 	{ "html", 'h', "FILE", 0, "Write the page there too", 0 },
 	{ "store", 's', NULL, 0, "Keep the bars' verdicts in the results file", 0 },
 	{ "all", 'a', NULL, 0, "Print every table, not only the main ones", 0 },
+	{ "help", KEY_HELP, NULL, 0, "Print this and end", 0 },
 	{ NULL, 0, NULL, 0, NULL, 0 },
 };
+
+static _Noreturn void help(const struct argp_state *state)
+{
+	argp_help(state->root_argp, stdout, ARGP_HELP_STD_HELP & ~ARGP_HELP_EXIT_OK, state->name);
+	exit(0);
+}
+
+/* argp itself takes two lines for it, and gives no help where it is not to say this. */
+static _Noreturn void refuse(const char *what, const char *why)
+{
+	fprintf(stderr, "kipc: bench-report: %s: %s; see --help\n", what, why);
+	exit(2);
+}
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
@@ -36,7 +53,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	else if (key == ARGP_KEY_ARG && !a->in)
 		a->in = arg;
 	else if (key == ARGP_KEY_END && !a->in)
-		argp_error(state, "no results file given");
+		refuse("RESULTS.JSON", "no results file given");
+	else if (key == KEY_HELP)
+		help(state);
+	else if (key == ARGP_KEY_ERROR)
+		refuse(state->argv[state->next > 1 ? state->next - 1 : state->argc - 1],
+		       "unknown option, value missing or too many");
 	else
 		return ARGP_ERR_UNKNOWN;
 	return 0;
@@ -104,7 +126,7 @@ int main(int argc, char **argv)
 	struct results all;
 	int r = 0;
 
-	argp_parse(&argp, argc, argv, 0, NULL, &a);
+	argp_parse(&argp, argc, argv, ARGP_NO_ERRS | ARGP_NO_HELP, NULL, &a);
 	if (rows_load(&all, a.in) < 0)
 		return 1;
 	print_tables(&all, a.all);

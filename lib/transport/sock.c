@@ -151,7 +151,7 @@ static void explain(int r, const struct kipc__config *cfg)
 			why = whys[i].why;
 	if (r == -ENOENT && cfg->flags & KIPC_CREATE)
 		why = "there is no such directory";
-	kipc__why_set("unix: %s: %s", cfg->name, why ? why : "failed");
+	kipc__why_set("%s", why ? why : "it cannot be opened");
 }
 
 static int sock_open(struct kipc_chan **out, const struct kipc__config *cfg)
@@ -160,8 +160,7 @@ static int sock_open(struct kipc_chan **out, const struct kipc__config *cfg)
 	int r;
 
 	if (cfg->name[0] != '/') {
-		kipc__why_set("unix: \"%s\" is no absolute path, as in unix:///run/x.sock",
-		              cfg->name);
+		kipc__why_set("\"%s\" is no absolute path, as in unix:///run/x.sock", cfg->name);
 		return -EINVAL;
 	}
 	s = sock_new(cfg);
@@ -196,7 +195,7 @@ static int sock_pair(struct kipc_chan *out[2], const struct kipc__config *cfg)
 			sock_free(s[i]);
 	}
 	if (r < 0)
-		kipc__why_set("unix: %s", kipc_strerror(r));
+		kipc__why_set("%s", kipc_strerror(r));
 	return r;
 }
 
@@ -215,7 +214,7 @@ static int sock_from_fd(struct kipc_chan **out, int fd, const struct kipc__confi
 		s->fd = -1;
 	}
 	if (r < 0) {
-		kipc__why_set("unix: %s", kipc_strerror(r));
+		kipc__why_set("%s", kipc_strerror(r));
 		if (s)
 			sock_free(s);
 		return r;

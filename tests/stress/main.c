@@ -430,23 +430,25 @@ static struct {
 
 static bool options(int argc, char **argv)
 {
+	char *end = "";
 	int opt;
 
+	opterr = 0;
 	while ((opt = getopt(argc, argv, "s:t:r:m:k")) != -1) {
 		if (opt == 's')
 			table->scheme = optarg;
 		else if (opt == 't')
-			wanted.seconds = atoll(optarg);
+			wanted.seconds = strtoll(optarg, &end, 0);
 		else if (opt == 'r')
-			table->seed = strtoull(optarg, NULL, 0);
+			table->seed = strtoull(optarg, &end, 0);
 		else if (opt == 'm')
 			wanted.only = optarg;
 		else if (opt == 'k')
 			wanted.killing = false;
-		else
+		if (opt == '?' || *end)
 			return false;
 	}
-	return true;
+	return optind == argc;
 }
 
 int main(int argc, char **argv)
@@ -463,8 +465,10 @@ int main(int argc, char **argv)
 	}
 	table->scheme = "shm";
 	table->seed = (uint64_t)now();
-	if (!options(argc, argv))
+	if (!options(argc, argv)) {
+		fprintf(stderr, "kipc: long: unknown option, or no number where one belongs\n");
 		return 2;
+	}
 	if (!runs_here(table->scheme))
 		return 0;
 	sweep_names("kstress");
