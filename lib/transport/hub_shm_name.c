@@ -50,10 +50,7 @@ static int reclaim(struct kipc__hub *h)
 	struct kipc__hub_shm *s = kipc__hub_shm_of(h);
 
 	kipc__region_unlink(s->name);
-	if (!kipc__region_is(kipc__lockfile_fd(s->file), s->name))
-		return KIPC__SHM_RETRY;
-	kipc__why_set("a former channel of another user is left; remove /dev/shm/kipc.%s", s->name);
-	return -EACCES;
+	return kipc__shm_name_removed(s->file, s->name);
 }
 
 /* My place is taken: begin, and say so. */
@@ -98,23 +95,10 @@ static int join_locked(struct kipc__hub *h, const struct meeting *m, const struc
 static int join(struct kipc__hub *h, const struct meeting *m, const struct kipc__config *cfg)
 {
 	struct kipc__hub_shm *s = kipc__hub_shm_of(h);
-	int fd;
-	int r = kipc__region_open(&fd, s->name);
+	int r = kipc__shm_name_enter(&s->file, s->name);
 
-	if (r == -EBADMSG)
-		kipc__why_set("it is no kipc channel");
-	if (r == -EACCES)
-		kipc__why_set("no permission for /dev/shm/kipc.%s", s->name);
 	if (r < 0)
 		return r;
-	r = kipc__lockfile_get(&s->file, fd);
-	if (r < 0)
-		return r;
-	r = kipc__shm_setup_lock(s->file, KIPC__SHM_SETUP_NS);
-	if (r < 0) {
-		kipc__why_set("somebody is opening it and does not finish");
-		return r;
-	}
 	r = join_locked(h, m, cfg);
 	kipc__shm_setup_unlock(s->file);
 	return r;

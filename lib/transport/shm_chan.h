@@ -107,6 +107,14 @@ typedef int (*kipc__shm_attempt)(const struct kipc__config *cfg, void *arg);
 
 int kipc__shm_setup_lock(struct kipc__lockfile *f, int64_t patience);
 void kipc__shm_setup_unlock(struct kipc__lockfile *f);
+
+/* The file that has this name, its setup lock taken. What is wrong: kipc__why_set(); *file is the
+ * caller's in any case, or still NULL.
+ */
+int kipc__shm_name_enter(struct kipc__lockfile **file, const char *name);
+
+/* A name that was over has been removed: KIPC__SHM_RETRY, or -EACCES, for it belongs to another user. */
+int kipc__shm_name_removed(const struct kipc__lockfile *file, const char *name);
 bool kipc__shm_abandoned(struct kipc__lockfile *f);
 int kipc__shm_attempts(const struct kipc__config *cfg, kipc__shm_attempt once, void *arg);
 int kipc__shm_meet(struct kipc_chan **out, const struct kipc__config *cfg, kipc__shm_make make);

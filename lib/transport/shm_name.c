@@ -103,13 +103,18 @@ void kipc__shm_name_drop(struct kipc__shm_chan *s, int64_t patience)
 
 /* ---- joining ---------------------------------------------------------------------------- */
 
+int kipc__shm_name_removed(const struct kipc__lockfile *file, const char *name)
+{
+	if (!kipc__region_is(kipc__lockfile_fd(file), name))
+		return KIPC__SHM_RETRY;
+	kipc__why_set("a former channel of another user is left; remove /dev/shm/kipc.%s", name);
+	return -EACCES;
+}
+
 static int reclaim(struct kipc__shm_chan *s)
 {
 	name_remove(s);
-	if (!kipc__region_is(kipc__lockfile_fd(s->file), s->name))
-		return KIPC__SHM_RETRY;
-	kipc__why_set("a former channel of another user is left; remove /dev/shm/kipc.%s", s->name);
-	return -EACCES;
+	return kipc__shm_name_removed(s->file, s->name);
 }
 
 /* The name stands for a living channel: take its free end. */
@@ -161,25 +166,32 @@ static int join_locked(struct kipc__shm_chan *s, const struct kipc__config *cfg)
 	return r;
 }
 
-static int join(struct kipc__shm_chan *s, const struct kipc__config *cfg)
+int kipc__shm_name_enter(struct kipc__lockfile **file, const char *name)
 {
 	int fd;
-	int r = kipc__region_open(&fd, s->name);
+	int r = kipc__region_open(&fd, name);
 
 	if (r == -EBADMSG)
 		kipc__why_set("it is no kipc channel");
 	if (r == -EACCES)
-		kipc__why_set("no permission for /dev/shm/kipc.%s", s->name);
+		kipc__why_set("no permission for /dev/shm/kipc.%s", name);
 	if (r < 0)
 		return r;
-	r = kipc__lockfile_get(&s->file, fd);
+	r = kipc__lockfile_get(file, fd);
 	if (r < 0)
 		return r;
-	r = kipc__shm_setup_lock(s->file, KIPC__SHM_SETUP_NS);
-	if (r < 0) {
+	r = kipc__shm_setup_lock(*file, KIPC__SHM_SETUP_NS);
+	if (r < 0)
 		kipc__why_set("somebody is opening it and does not finish");
+	return r;
+}
+
+static int join(struct kipc__shm_chan *s, const struct kipc__config *cfg)
+{
+	int r = kipc__shm_name_enter(&s->file, s->name);
+
+	if (r < 0)
 		return r;
-	}
 	r = join_locked(s, cfg);
 	kipc__shm_setup_unlock(s->file);
 	return r;
