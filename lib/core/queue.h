@@ -87,6 +87,12 @@ int kipc__queue_release(struct kipc__queue *q, unsigned n);
 int kipc__queue_send(struct kipc__queue *q, const struct kipc_msg *m, unsigned n);
 int kipc__queue_recv(struct kipc__queue *q, struct kipc_msg *m, unsigned n);
 
+/* One message of class 0 in, or one of the only class out, if that takes no second look: 1, and the length;
+ * 0, and -EAGAIN: it does.
+ */
+int kipc__queue_put(struct kipc__queue *q, const void *data, uint64_t len);
+int64_t kipc__queue_get(struct kipc__queue *q, void *buf, uint64_t cap);
+
 /* Would a peek find something? 1, 0 or -EBADMSG. */
 int kipc__queue_ready(struct kipc__queue *q);
 

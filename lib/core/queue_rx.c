@@ -60,6 +60,22 @@ static int find_ready(struct kipc__queue *q, uint32_t prio, struct look *l)
 	return 0;
 }
 
+/* What was found ready becomes mine, if it is still so. */
+static inline bool seize(struct kipc__queue *q, uint32_t prio, const struct look *l,
+                         struct kipc__queue_claim *c)
+{
+	c->word = kipc__queue_claimed(q, l->word, KIPC_SLOT_READING);
+	if (kipc__unlikely(!kipc__slot_swap(l->slot, l->word, c->word))) /* (c) */
+		return false;
+	c->slot = l->slot;
+	c->prio = prio;
+	c->len = kipc__slot_len(l->word);
+	kipc__queue_advance(&q->area->classes[prio].cons, l->from,
+	                    (l->from & ~KIPC_QUEUE_POS_MASK) |
+	                            ((l->pos + 1) & KIPC_QUEUE_POS_MASK));
+	return true;
+}
+
 /* Make the first ready message of a class mine: 1; 0: none; -EMSGSIZE: it has more than cap bytes;
  * -EBADMSG. Without c: is there one?
  */
@@ -74,16 +90,8 @@ static int take_from(struct kipc__queue *q, uint32_t prio, struct kipc__queue_cl
 			return 1;
 		if (kipc__unlikely(kipc__slot_len(l.word) > cap))
 			return -EMSGSIZE;
-		c->word = kipc__queue_claimed(q, l.word, KIPC_SLOT_READING);
-		if (kipc__likely(kipc__slot_swap(l.slot, l.word, c->word))) { /* (c) */
-			c->slot = l.slot;
-			c->prio = prio;
-			c->len = kipc__slot_len(l.word);
-			kipc__queue_advance(&q->area->classes[prio].cons, l.from,
-			                    (l.from & ~KIPC_QUEUE_POS_MASK) |
-			                            ((l.pos + 1) & KIPC_QUEUE_POS_MASK));
+		if (kipc__likely(seize(q, prio, &l, c)))
 			return 1;
-		}
 		l.steps--;
 		if (kipc__unlikely(l.steps == 0))
 			return 0;
@@ -248,4 +256,34 @@ int kipc__queue_recv(struct kipc__queue *q, struct kipc_msg *m, unsigned n)
 	if (i)
 		kipc__fence_after_rmw(); /* (F), mirrored */
 	return i ? (int)i : r;
+}
+
+/* A message that came for the first time, of this lap, however long: what else the word could say is
+ * a matter for a second look.
+ */
+static inline bool plainly_ready(const struct kipc__queue *q, const struct look *l)
+{
+	uint64_t length = (uint64_t)KIPC_SLOT_LEN_MASK << KIPC_SLOT_LEN_SHIFT;
+
+	return (l->word & ~length) == (kipc__queue_free_word(q, l->pos) | KIPC_SLOT_READY) &&
+	       kipc__slot_len(l->word) <= q->max_len;
+}
+
+int64_t kipc__queue_get(struct kipc__queue *q, void *buf, uint64_t cap)
+{
+	struct kipc__queue_claim c;
+	struct look l;
+
+	look_begin(q, 0, &l);
+	l.slot = kipc__queue_slot(q, 0, l.pos);
+	l.word = kipc__load_acquire(l.slot); /* (c) pairs with (b) */
+	if (kipc__unlikely(q->rx.nr || q->geom.classes != 1 || !plainly_ready(q, &l) ||
+	                   kipc__slot_len(l.word) > cap || !seize(q, 0, &l, &c)))
+		return -EAGAIN;
+	kipc__ring_copy_out(buf, c.slot + 1, c.len);
+	own(q, &c);
+	if (kipc__unlikely(let_go(q, &c) < 0))
+		return -EBADMSG;
+	kipc__fence_after_rmw(); /* (F), mirrored */
+	return c.len;
 }

@@ -172,6 +172,23 @@ int kipc__queue_send(struct kipc__queue *q, const struct kipc_msg *m, unsigned n
 	return i ? (int)i : r;
 }
 
+int kipc__queue_put(struct kipc__queue *q, const void *data, uint64_t len)
+{
+	__u64 *hint = &q->area->classes[0].prod;
+	uint64_t pos = kipc__load_acquire(hint); /* pairs with kipc__queue_advance() */
+	struct kipc__queue_claim c = { .prio = 0 };
+
+	if (kipc__unlikely(q->tx.nr || len > q->max_len ||
+	                   !seize(q, &c, pos, kipc__queue_free_word(q, pos))))
+		return 0;
+	kipc__queue_advance(hint, pos, pos + 1);
+	kipc__ring_copy_in(c.slot + 1, data, len);
+	if (kipc__unlikely(!publish(&c, len)))
+		return -EBADMSG;
+	kipc__queue_announce(q, 1);
+	return 1;
+}
+
 /* Can the whole reservation be had, as far as one can see? 1, 0, or why not. */
 static int reservable(struct kipc__queue *q, const struct kipc_msg *m, unsigned n)
 {

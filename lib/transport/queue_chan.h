@@ -44,6 +44,9 @@ int kipc__queue_chan_send(struct kipc_chan *base, const struct kipc_msg *m, unsi
 int kipc__queue_chan_peek(struct kipc_chan *base, struct kipc_msg *m, unsigned n, int64_t timeout);
 int kipc__queue_chan_release(struct kipc_chan *base, unsigned n);
 int kipc__queue_chan_recv(struct kipc_chan *base, struct kipc_msg *m, unsigned n, int64_t timeout);
+int kipc__queue_chan_send_one(struct kipc_chan *base, const void *data, size_t len,
+                              int64_t timeout);
+ssize_t kipc__queue_chan_recv_one(struct kipc_chan *base, void *buf, size_t cap, int64_t timeout);
 int kipc__queue_chan_wait(struct kipc_chan *base, unsigned events, int64_t timeout);
 
 #endif /* KIPC_TRANSPORT_QUEUE_CHAN_H */

@@ -201,14 +201,13 @@ static uint64_t bytes_of(const struct kipc_msg *m, int n)
 	return bytes;
 }
 
-static int sent(struct kipc__queue_chan *c, const struct kipc_msg *m, int n)
+static inline void sent(struct kipc__queue_chan *c, unsigned n, uint64_t bytes)
 {
 	c->wants = false;
-	c->hub.base.stats.sent_msgs += (unsigned)n;
-	c->hub.base.stats.sent_bytes += bytes_of(m, n);
+	c->hub.base.stats.sent_msgs += n;
+	c->hub.base.stats.sent_bytes += bytes;
 	ring(c, KIPC_SIDE_DATA);
 	pass_on(c, KIPC_SIDE_SPACE);
-	return n;
 }
 
 int kipc__queue_chan_reserve(struct kipc_chan *base, struct kipc_msg *m, unsigned n,
@@ -233,7 +232,10 @@ int kipc__queue_chan_commit(struct kipc_chan *base, const struct kipc_msg *m, un
 	struct kipc__queue_chan *c = kipc__queue_of(base);
 	int r = kipc__queue_commit(&c->queue, m, n);
 
-	return r < 0 ? broken(c, r) : sent(c, m, r);
+	if (r < 0)
+		return broken(c, r);
+	sent(c, (unsigned)r, bytes_of(m, r));
+	return r;
 }
 
 int kipc__queue_chan_discard(struct kipc_chan *base)
@@ -260,7 +262,21 @@ int kipc__queue_chan_send(struct kipc_chan *base, const struct kipc_msg *m, unsi
 	}
 	if (c->fault || r < 0)
 		return c->fault ? c->fault : broken(c, r);
-	return sent(c, m, r);
+	sent(c, (unsigned)r, bytes_of(m, r));
+	return r;
+}
+
+int kipc__queue_chan_send_one(struct kipc_chan *base, const void *data, size_t len, int64_t timeout)
+{
+	struct kipc__queue_chan *c = kipc__queue_of(base);
+	int r = __builtin_expect(c->fault, 0) ? c->fault : kipc__queue_put(&c->queue, data, len);
+
+	if (__builtin_expect(r < 0, 0))
+		return broken(c, r);
+	if (__builtin_expect(r == 0, 0))
+		return kipc__send_as_batch(base, data, len, timeout);
+	sent(c, 1, len);
+	return 0;
 }
 
 /* ---- receiving -------------------------------------------------------------------------- */
@@ -283,7 +299,7 @@ int kipc__queue_chan_peek(struct kipc_chan *base, struct kipc_msg *m, unsigned n
 	return r;
 }
 
-static void received(struct kipc__queue_chan *c, unsigned n, uint64_t bytes)
+static inline void received(struct kipc__queue_chan *c, unsigned n, uint64_t bytes)
 {
 	c->hub.base.stats.recv_msgs += n;
 	c->hub.base.stats.recv_bytes += bytes;
@@ -323,6 +339,22 @@ int kipc__queue_chan_recv(struct kipc_chan *base, struct kipc_msg *m, unsigned n
 	received(c, (unsigned)r, bytes_of(m, r));
 	pass_on(c, KIPC_SIDE_DATA);
 	return r;
+}
+
+ssize_t kipc__queue_chan_recv_one(struct kipc_chan *base, void *buf, size_t cap, int64_t timeout)
+{
+	struct kipc__queue_chan *c = kipc__queue_of(base);
+	int64_t len;
+
+	if (__builtin_expect(c->fault, 0))
+		return c->fault;
+	len = kipc__queue_get(&c->queue, buf, cap);
+	if (__builtin_expect(len < 0, 0))
+		return len == -EAGAIN ? kipc__recv_as_batch(base, buf, cap, timeout)
+		                      : broken(c, (int)len);
+	received(c, 1, (uint64_t)len);
+	pass_on(c, KIPC_SIDE_DATA);
+	return len;
 }
 
 /* Whoever is told that something is there need not take it: the next one is told, too. */

@@ -40,7 +40,7 @@ static void make_empty(void)
 
 static size_t length_of(uint64_t number)
 {
-	return 10 + number % 100;
+	return 10 + number * 37 % 110;
 }
 
 static int put(unsigned end, unsigned prio, uint64_t number)
@@ -132,14 +132,38 @@ static void act_recv(bool forged)
 	int i, n;
 
 	for (i = 0; i < 2; i++) {
-		tray_set(&t[i], 50);
-		m[i] = (struct kipc_msg){ .data = t[i].bytes, .len = 50 };
+		tray_set(&t[i], 100);
+		m[i] = (struct kipc_msg){ .data = t[i].bytes, .len = 100 };
 	}
 	n = (int)lawful(kipc__queue_recv(&own.end[0], m, 2));
 	for (i = 0; i < 2; i++)
 		tray_check(&t[i]);
 	for (i = 0; i < n; i++)
 		check_letter(t[i].bytes, m[i].len, forged);
+}
+
+/* With one class, which a receiver copies out on a way of its own. */
+static void make_single(void)
+{
+	unsigned e, i;
+
+	make_empty();
+	for (e = 0; e < ENDS; e++)
+		own.end[e].geom.classes = 1;
+	for (i = 0; i < 3; i++)
+		must(put(1, 0, i) == 1);
+}
+
+static void act_get(bool forged)
+{
+	struct tray t;
+	int64_t len;
+
+	tray_set(&t, 100);
+	len = lawful(kipc__queue_get(&own.end[0], t.bytes, 100));
+	tray_check(&t);
+	if (len >= 0)
+		check_letter(t.bytes, (size_t)len, forged);
 }
 
 static void act_peek(bool forged)
@@ -185,6 +209,14 @@ static void act_send(bool forged)
 
 	(void)forged;
 	must(lawful(kipc__queue_send(&own.end[0], m, 2)) <= 2);
+}
+
+static void act_put(bool forged)
+{
+	uint8_t bytes[MAX] = { 0 };
+
+	(void)forged;
+	must(lawful(kipc__queue_put(&own.end[0], bytes, MAX)) <= 1);
 }
 
 static void act_reserve(bool forged)
@@ -244,11 +276,13 @@ static void after(void)
 static const struct subject subjects[] = {
 	{ "queue: recv", make, list, act_recv, after },
 	{ "queue: recv, empty", make_empty, list, act_recv, after },
+	{ "queue: recv, one", make_single, list, act_get, after },
 	{ "queue: peek, release", make, list, act_peek, after },
 	{ "queue: release, return", make_peeked, list, act_release, after },
 	{ "queue: ready, room, pending", make, list, act_look, after },
 	{ "queue: send", make, list, act_send, after },
 	{ "queue: send, full", make_full, list, act_send, after },
+	{ "queue: send, one", make, list, act_put, after },
 	{ "queue: reserve, discard", make, list, act_reserve, after },
 	{ "queue: reserve, full", make_full, list, act_reserve, after },
 	{ "queue: commit", make_reserved, list, act_commit, after },

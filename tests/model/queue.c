@@ -88,7 +88,8 @@ static void send_all(unsigned e)
 
 		for (i = 0; i < words; i++)
 			payload[i] = PATTERN(base + sent[e]);
-		r = kipc__queue_send(q, &m, 1);
+		r = m.flags == 0 && kipc__model_rand(2) ? kipc__queue_put(q, payload, m.len)
+		                                        : kipc__queue_send(q, &m, 1);
 		kipc__model_assert(r >= 0, "send fails");
 		sent[e] += (unsigned)r;
 		if (r == 0)
@@ -103,6 +104,16 @@ static void third_send(void)
 
 /* ---- receivers -------------------------------------------------------------------------- */
 
+static int copy_one(struct kipc__queue *q, struct kipc_msg *m)
+{
+	int64_t len = kipc__model_rand(2) ? kipc__queue_get(q, m->data, m->len) : -EAGAIN;
+
+	if (len == -EAGAIN)
+		return kipc__queue_recv(q, m, 1);
+	m->len = (size_t)len;
+	return len < 0 ? (int)len : 1;
+}
+
 /* One message, in place or copied, if there is one. */
 static bool receive(unsigned e)
 {
@@ -110,7 +121,7 @@ static bool receive(unsigned e)
 	bool in_place = kipc__model_rand(2);
 	uint64_t payload[WORDS] = { 0 }, number;
 	struct kipc_msg m = { .data = payload, .len = sizeof(payload) };
-	int r = in_place ? kipc__queue_peek(q, &m, 1) : kipc__queue_recv(q, &m, 1);
+	int r = in_place ? kipc__queue_peek(q, &m, 1) : copy_one(q, &m);
 
 	kipc__model_assert(r >= 0, "receiving fails");
 	if (r == 0)

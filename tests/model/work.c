@@ -80,7 +80,10 @@ static void send_some(unsigned e, unsigned first, unsigned last)
 			word[i] = PATTERN(first + i);
 			m[i] = (struct kipc_msg){ .data = &word[i], .len = 8 };
 		}
-		r = c->ops->send(c, m, n, -1);
+		if (n == 1 && kipc__model_rand(2))
+			r = c->ops->send_one(c, word, 8, -1) == 0;
+		else
+			r = c->ops->send(c, m, n, -1);
 		kipc__model_assert(r > 0, "send fails");
 	}
 }
@@ -99,8 +102,14 @@ static unsigned take(unsigned e)
 	bool in_place = kipc__model_rand(2);
 	uint64_t word = 0;
 	struct kipc_msg m = { .data = &word, .len = 8 };
-	int r = in_place ? c->ops->peek(c, &m, 1, -1) : c->ops->recv(c, &m, 1, -1);
+	int r;
 
+	if (in_place)
+		r = c->ops->peek(c, &m, 1, -1);
+	else if (kipc__model_rand(2))
+		r = c->ops->recv_one(c, &word, 8, -1) == 8;
+	else
+		r = c->ops->recv(c, &m, 1, -1);
 	kipc__model_assert(r == 1 && m.len == 8, "taking fails");
 	if (in_place)
 		kipc__model_copy(&word, m.data, 8);

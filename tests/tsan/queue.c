@@ -120,7 +120,68 @@ static void *take_in_place(void *arg)
 	return NULL;
 }
 
+/* ---- one at a time ----------------------------------------------------------------------- */
+
+static void send_singly(struct table *t, unsigned sender)
+{
+	struct letter l;
+	unsigned i;
+
+	for (i = 0; i < t->rounds; i++) {
+		letter_write(&l, number_of(i, sender));
+		must(kipc_send(t->end[sender], &l, length_of(l.number), -1) == 0);
+	}
+}
+
+static void *send_even_singly(void *arg)
+{
+	send_singly(arg, 0);
+	return NULL;
+}
+
+static void *send_odd_singly(void *arg)
+{
+	send_singly(arg, 1);
+	return NULL;
+}
+
+static void take_singly(struct table *t, struct kipc_chan *end)
+{
+	uint64_t last[2] = { 0 };
+	struct letter l;
+	ssize_t r = 0;
+
+	while (count(t, r > 0) < 2 * t->rounds) {
+		r = kipc_recv(end, &l, sizeof(l), PATIENCE);
+		must(r > 0 || r == -ETIMEDOUT);
+		if (r < 0)
+			continue;
+		letter_check(&l, (size_t)r, l.number);
+		must(l.number >= last[l.number % 2]);
+		last[l.number % 2] = l.number + 1;
+	}
+}
+
+static void *take_some(void *arg)
+{
+	struct table *t = arg;
+
+	take_singly(t, t->end[2]);
+	return NULL;
+}
+
+static void *take_others(void *arg)
+{
+	struct table *t = arg;
+
+	take_singly(t, t->end[3]);
+	return NULL;
+}
+
 #define FORM "&slots=4&slot=640&prio=2"
+
+/* Those who have caught up keep away only where there is room for it. */
+#define WIDE "&slots=64&slot=640&rfo=1"
 
 const struct scene queue_scenes[] = {
 	{ "two senders, two receivers",
@@ -130,6 +191,13 @@ const struct scene queue_scenes[] = {
 	    { KIPC_SEND, FORM, false },
 	    { KIPC_RECV, FORM, false },
 	    { KIPC_RECV, FORM, false } } },
+	{ "the same, one message at a time",
+	  { send_even_singly, send_odd_singly, take_some, take_others },
+	  KIPC_QUEUE,
+	  { { KIPC_SEND, WIDE, false },
+	    { KIPC_SEND, WIDE, false },
+	    { KIPC_RECV, WIDE, false },
+	    { KIPC_RECV, WIDE, false } } },
 };
 
 const unsigned nr_queue_scenes = sizeof(queue_scenes) / sizeof(queue_scenes[0]);
