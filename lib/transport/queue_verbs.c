@@ -132,14 +132,18 @@ static void keep_away(unsigned turns)
  */
 static void let_senders_ahead(struct kipc__queue_chan *c, int64_t timeout)
 {
-	int64_t lead = kipc__queue_lead(&c->queue, true);
+	int64_t lead;
 
-	if (lead >= LEAD_GOAL || !may_keep_away(c, timeout))
+	if (!may_keep_away(c, timeout))
 		return;
+	/* Not even a look: it would make the senders' next step of the hint wait for its line. */
 	if (c->lead_skips) {
 		c->lead_skips--;
 		return;
 	}
+	lead = kipc__queue_lead(&c->queue, true);
+	if (lead >= LEAD_GOAL)
+		return;
 	if (c->lead_turns < LEAD_TURNS)
 		c->lead_turns = LEAD_TURNS;
 	keep_away(c->lead_turns);
