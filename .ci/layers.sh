@@ -18,8 +18,8 @@ rules='
 kmod/uapi/         <linux/(types|ioctl)[.]h>  kmod/uapi/
 kmod/              <linux/  <asm/  <net/net_namespace[.]h>  <net/netns/generic[.]h>  <trace/  kmod/
 lib/include/       <std(int|bool|def|arg)[.]h>  <sys/types[.]h>
-lib/core/          <std(int|bool|def)[.]h>  <string[.]h>  <errno[.]h>  <limits[.]h>  <linux/types[.]h>  lib/core/  kmod/uapi/kipc_(ring|queue)[.]h  lib/include/
-lib/os/            system  lib/os/  kmod/uapi/  lib/core/atomic[.]h
+lib/core/          <std(int|bool|def)[.]h>  <string[.]h>  <errno[.]h>  <limits[.]h>  <linux/types[.]h>  <immintrin[.]h>  lib/core/  kmod/uapi/kipc_(ring|queue)[.]h  lib/include/
+lib/os/            system  lib/os/  kmod/uapi/  lib/core/(atomic|copy)[.]h
 lib/transport/     system  lib/transport[.]h  lib/include/  lib/core/  lib/os/  kmod/uapi/  lib/transport/[a-z]+_[a-z]+[.]h  lib/transport/SELF[.]h
 lib/call/          system  lib/(use|calls|transport)[.]h  lib/include/  lib/os/sys[.]h  lib/call/
 lib/chan[.]c       system  lib/[a-z_]+[.]h  lib/include/  lib/os/fork[.]h

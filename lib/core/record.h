@@ -19,6 +19,7 @@
 #include <kipc.h>
 #include <kipc_ring.h>
 #include "atomic.h"
+#include "copy.h"
 
 #define kipc__likely(x)   __builtin_expect(!!(x), 1)
 #define kipc__unlikely(x) __builtin_expect(!!(x), 0)
@@ -40,6 +41,7 @@ struct kipc__ring_tx {
 	uint64_t next_header;  /* what its header would be */
 	uint64_t reserved_end; /* of the pending reservation */
 	unsigned reserved_n;   /* 0: none pending */
+	struct kipc__copy copy;
 	struct {
 		uint32_t off;    /* of the record behind prod */
 		uint32_t len;    /* of the message, at most */
@@ -53,6 +55,7 @@ struct kipc__ring_rx {
 	const __u64 *prod_word; /* the producer's */
 	__u64 *cons_word;       /* mine, publish-only */
 	const struct kipc_ring_growth *growth; /* the producer's, or NULL */
+	kipc__copy_fn wide;                    /* for long messages; NULL: memcpy() */
 	uint64_t bytes;
 	uint64_t align;
 	uint64_t easy;                /* a record of up to this length fits wherever it starts */
@@ -191,6 +194,24 @@ static inline uint64_t *kipc__ring_tx_header(const struct kipc__ring_tx *tx, uin
 	return kipc__ring_header(tx->data, tx->bytes, pos);
 }
 
+/* A payload that is not copied by pieces. */
+static inline void kipc__ring_fill(struct kipc__ring_tx *tx, void *to, const void *from, size_t len)
+{
+	if (len >= KIPC__COPY_LONG && tx->copy.ways.past)
+		kipc__copy_in(&tx->copy, to, from, len);
+	else
+		kipc__ring_copy_in(to, from, len);
+}
+
+static inline void kipc__ring_fetch(const struct kipc__ring_rx *rx, void *to, const void *from,
+                                    size_t len)
+{
+	if (len >= KIPC__RING_LONG && rx->wide)
+		rx->wide(to, from, len);
+	else
+		kipc__ring_copy_out(to, from, len);
+}
+
 /* Where to end a record of len bytes at pos: behind its stride, or, where it fits a cache line and a
  * second one of its size would straddle, at the end of its line. A wish: *header says what became of
  * it.
@@ -315,7 +336,7 @@ static inline bool kipc__ring_put(struct kipc__ring_tx *tx, const void *data, ui
 {
 	if (kipc__unlikely(len != tx->next_len))
 		return false;
-	kipc__ring_copy_in(kipc__ring_tx_header(tx, tx->prod) + 1, data, len);
+	kipc__ring_fill(tx, kipc__ring_tx_header(tx, tx->prod) + 1, data, len);
 	kipc__ring_publish(tx, tx->next_end, tx->next_header);
 	kipc__ring_prepare(tx, len);
 	return true;
@@ -331,7 +352,7 @@ static inline int64_t kipc__ring_take(struct kipc__ring_rx *rx, void *buf, uint6
 	if (kipc__unlikely((header & ~(KIPC_REC_LEN_MASK | KIPC_REC_LINE)) || len > cap ||
 	                   len > rx->easy))
 		return -EAGAIN;
-	kipc__ring_copy_out(buf, rx->data + (rx->cons & (rx->bytes - 1)) + KIPC_REC_BYTES, len);
+	kipc__ring_fetch(rx, buf, rx->data + (rx->cons & (rx->bytes - 1)) + KIPC_REC_BYTES, len);
 	kipc__ring_copied(rx, kipc__ring_after(rx->cons, header, rx->align));
 	return (int64_t)len;
 }

@@ -175,10 +175,8 @@ static inline void fill(struct kipc__ring_tx *tx, uint64_t pos, const void *from
 {
 	void *to = kipc__ring_tx_header(tx, pos) + 1;
 
-	if (len <= KIPC__RING_WORDWISE)
-		kipc__ring_copy_words(to, from, len, to);
-	else if (len < KIPC__RING_LONG)
-		memcpy(to, from, len);
+	if (len < KIPC__RING_LONG)
+		kipc__ring_fill(tx, to, from, len);
 	else
 		kipc__ring_copy_long(tx, pos, from, len);
 }
@@ -295,8 +293,8 @@ int kipc__ring_recv(struct kipc__ring_rx *rx, struct kipc_msg *m, unsigned n)
 		if (r <= 0)
 			break;
 		m[i].len = kipc__ring_header_len(header);
-		kipc__ring_copy_out(m[i].data, rx->data + (pos & (rx->bytes - 1)) + KIPC_REC_BYTES,
-		                    m[i].len);
+		kipc__ring_fetch(rx, m[i].data, rx->data + (pos & (rx->bytes - 1)) + KIPC_REC_BYTES,
+		                 m[i].len);
 		end = after;
 	}
 	if (i == 0)

@@ -2,10 +2,34 @@
 /* Long messages: both sides' copies at the same time. */
 #include "ring_long.h"
 
-/* The consumer is told this often. Longer pieces overlap less, shorter ones exchange the line of the
- * progress more often.
+/* The consumer is told this often. Longer pieces overlap less, which matters where they are few; shorter
+ * ones exchange the line of the progress more often.
  */
-#define PIECE 16384
+#define PIECE  16384
+#define PIECES 16
+
+static size_t piece_of(size_t len)
+{
+	size_t piece = len / PIECES;
+
+	return piece < PIECE ? PIECE : piece < 4 * PIECE ? piece : 4 * PIECE;
+}
+
+static void copy_in(struct kipc__ring_tx *tx, void *to, const void *from, size_t len)
+{
+	if (len >= KIPC__COPY_LONG)
+		kipc__copy_in(&tx->copy, to, from, len);
+	else
+		memcpy(to, from, len);
+}
+
+static void copy_out(const struct kipc__ring_rx *rx, void *to, const void *from, size_t len)
+{
+	if (rx->wide)
+		rx->wide(to, from, len);
+	else
+		memcpy(to, from, len);
+}
 
 void kipc__ring_announce(struct kipc__ring_tx *tx, uint64_t pos, uint64_t len)
 {
@@ -22,16 +46,16 @@ void kipc__ring_copy_long(struct kipc__ring_tx *tx, uint64_t pos, const void *fr
 {
 	struct kipc_ring_growth *g = tx->growth;
 	uint8_t *to = (uint8_t *)(kipc__ring_tx_header(tx, pos) + 1);
-	size_t done = 0, n;
+	size_t piece = piece_of(len), done = 0, n;
 
 	if (!g) {
-		memcpy(to, from, len);
+		copy_in(tx, to, from, len);
 		return;
 	}
 	kipc__ring_announce(tx, pos, len);
 	while (done < len) {
-		n = len - done < PIECE ? len - done : PIECE;
-		memcpy(to + done, (const uint8_t *)from + done, n);
+		n = len - done < piece ? len - done : piece;
+		copy_in(tx, to + done, (const uint8_t *)from + done, n);
 		done += n;
 		kipc__store_release(&g->done, done); /* (W) pairs with (X) */
 	}
@@ -62,7 +86,7 @@ uint64_t kipc__ring_follow(const struct kipc__ring_rx *rx, void *buf, uint64_t l
 	/* Progress of a later record says nothing of this one, which is there by then. */
 	if (done <= have || kipc__ring_look(rx, rx->cons) != 0)
 		return have;
-	memcpy((uint8_t *)buf + have, payload(rx) + have, done - have);
+	copy_out(rx, (uint8_t *)buf + have, payload(rx) + have, done - have);
 	return done;
 }
 
@@ -75,7 +99,7 @@ int64_t kipc__ring_follow_end(struct kipc__ring_rx *rx, void *buf, uint64_t len,
 		return r;
 	if (r == 0 || pos != rx->cons || kipc__ring_header_len(header) != len)
 		return -EAGAIN;
-	memcpy((uint8_t *)buf + have, payload(rx) + have, len - have);
+	copy_out(rx, (uint8_t *)buf + have, payload(rx) + have, len - have);
 	kipc__ring_copied(rx, after);
 	return (int64_t)len;
 }

@@ -77,7 +77,7 @@ int kipc__ring_recv_rest(struct kipc__ring_rx *rx, struct kipc_msg *m)
 		return r;
 	if (left > m->len)
 		return -EMSGSIZE;
-	kipc__ring_copy_out(m->data, payload(rx, pos, rx->part), left);
+	kipc__ring_fetch(rx, m->data, payload(rx, pos, rx->part), left);
 	m->len = left;
 	kipc__ring_part_set(rx, 0);
 	kipc__ring_copied(rx, after);

@@ -29,3 +29,24 @@ bool kipc__cache_rfo_pays(uint64_t ring_bytes)
 {
 	return shared_lines_are_slow() && ring_bytes <= core_cache_bytes();
 }
+
+/* memcpy() of a C library may be "rep movsb" from some kilobytes on, which on Zen is the fastest there is
+ * between caches of the cores, but slower than vectors where one side comes from further away.
+ */
+struct kipc__copy_ways kipc__cache_copy_ways(uint64_t ring_bytes)
+{
+	struct kipc__copy_ways ways = { 0 };
+
+#ifdef KIPC__COPY_X86
+	bool avx = __builtin_cpu_supports("avx");
+
+	if (!shared_lines_are_slow())
+		return ways;
+	ways.past = avx ? kipc__copy_past_avx : kipc__copy_past_sse2;
+	if (ring_bytes > core_cache_bytes())
+		ways.wide = avx ? kipc__copy_wide_avx : kipc__copy_wide_sse2;
+#else
+	(void)ring_bytes;
+#endif
+	return ways;
+}

@@ -5,8 +5,12 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "../core/copy.h"
 
 /* Does a producer gain when the consumer of a ring of this size takes the lines that it has read? */
 bool kipc__cache_rfo_pays(uint64_t ring_bytes);
+
+/* How to copy long payloads into and out of a ring of this size. */
+struct kipc__copy_ways kipc__cache_copy_ways(uint64_t ring_bytes);
 
 #endif /* KIPC_OS_CACHE_H */

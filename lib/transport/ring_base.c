@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "../os/cache.h"
 #include "../os/sys.h"
 #include "../os/wake.h"
 #include "ring_base.h"
@@ -45,6 +46,14 @@ static void hints_publish(struct kipc__ring_chan *c)
 	kipc__store_relaxed(&mine->cpu, kipc__cpu());
 }
 
+static void choose_copies(struct kipc__ring_chan *c)
+{
+	struct kipc__copy_ways ways = kipc__cache_copy_ways(c->tx.bytes);
+
+	kipc__copy_init(&c->tx.copy, &ways, kipc__now, c->tx.bytes);
+	c->rx.wide = kipc__cache_copy_ways(c->rx.bytes).wide;
+}
+
 int kipc__ring_base_begin(struct kipc__ring_chan *c)
 {
 	unsigned in = KIPC__RING_IN(c), out = KIPC__RING_OUT(c);
@@ -60,6 +69,7 @@ int kipc__ring_base_begin(struct kipc__ring_chan *c)
 	c->tx.growth = &mine->growth;
 	c->rx.growth = &peer->growth;
 	c->rx.rfo = c->back->writes_in && c->rfo > 0 ? c->data[in] : NULL;
+	choose_copies(c);
 	c->tx_bell = (uint64_t *)&c->status->bells[out].data;
 	c->rx_bell = (uint64_t *)&c->status->bells[in].space;
 	hints_publish(c);
