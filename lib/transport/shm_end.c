@@ -138,12 +138,13 @@ int kipc__shm_begin(struct kipc__shm_chan *s)
 	c->may_fence = kipc__fence_register();
 	if (c->rfo < 0)
 		c->rfo = kipc__cache_rfo_pays(c->geom[KIPC__RING_IN(c)].bytes);
-	kipc__store_relaxed(&end->generation, kipc__load_relaxed(&end->generation) + 1);
-	/* A poller learns whom to watch, by my lock, before I am somebody whose death it would miss.
-	 * Armed or not: somebody may have died here between disarming it and ringing.
+	/* A poller learns whom to watch, by my lock, before I am somebody whose death it would miss: who
+	 * finds that the end has had an owner and has none takes it for lost, and does not say so. Armed
+	 * or not: somebody may have died here between disarming it and ringing.
 	 */
 	kipc__shm_bell_ring(s, KIPC_SIDE_DATA);
 	kipc__shm_bell_ring(s, KIPC_SIDE_SPACE);
+	kipc__store_release(&end->generation, kipc__load_relaxed(&end->generation) + 1);
 	/* Live before anything that only an owner says: who dies in between leaves a dead end, and not a
 	 * free one with a direction shut.
 	 */
