@@ -88,9 +88,10 @@ static void kipc_crowd_show(struct kipc_crowd *crowd)
 		WRITE_ONCE(crowd->shared->armed, word);
 }
 
+/* All of them, exclusive ones too: they poll files of different ends. */
 static void kipc_crowd_tell_pollers(struct kipc_crowd *crowd)
 {
-	wake_up_poll(&crowd->pollers, crowd->key);
+	__wake_up(&crowd->pollers, TASK_NORMAL, 0, poll_to_key(crowd->key));
 }
 
 u32 kipc_crowd_arm(struct kipc_crowd *crowd, struct kipc_crowd_member *poller)

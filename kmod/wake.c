@@ -199,6 +199,7 @@ static int kipc_wake_callback(struct wait_queue_entry *entry, unsigned int mode,
 	struct kipc_waiter *waiter = container_of(entry, struct kipc_waiter, entry);
 	struct kipc_bell *bell = waiter->bell;
 
+	/* Without a key, whoever is parked. */
 	if (key && !kipc_wake_due(bell, waiter->position) && !kipc_wake_over(bell))
 		return 0;
 	if (bell->here)
@@ -211,14 +212,16 @@ static int kipc_wake_callback(struct wait_queue_entry *entry, unsigned int mode,
 	return 1;
 }
 
-/* (H) and (I). */
+/* (H) and (I). At the front, for a walk ends at the first exclusive poller that took it; those are at the
+ * back.
+ */
 static void kipc_wake_enqueue(struct kipc_waiter *waiter)
 {
 	struct kipc_bell *bell = waiter->bell;
 	unsigned long flags;
 
 	spin_lock_irqsave(&bell->queue.lock, flags);
-	__add_wait_queue_entry_tail(&bell->queue, &waiter->entry);
+	__add_wait_queue(&bell->queue, &waiter->entry);
 	bell->parked++;
 	kipc_wake_set_armed(bell, KIPC_ARMED_PARKED);
 	spin_unlock_irqrestore(&bell->queue.lock, flags);
@@ -319,8 +322,8 @@ int kipc_wake_exchange(struct kipc_bell *ring, u32 hint, struct kipc_bell *bell,
 
 /* ---- waking ----------------------------------------------------------------------------- */
 
-/* One walk over the queue. Pollers hear the key; parked threads decide in their callback. Says
- * whether anybody was there to hear it.
+/* One walk over the queue. Pollers hear the key; parked threads decide in their callback. Without a key
+ * it is for everybody, exclusive pollers too. Says whether anybody was there to hear it.
  */
 static bool kipc_wake_walk(struct kipc_bell *bell, u32 hint, __poll_t key)
 {
@@ -333,7 +336,9 @@ static bool kipc_wake_walk(struct kipc_bell *bell, u32 hint, __poll_t key)
 	parked = bell->parked;
 	heard = bell->shared->armed & KIPC_ARMED_POLLED;
 	bell->here = hint == KIPC_HINT_SAME_CPU && kipc_wake_has_here();
-	if (hint == KIPC_HINT_NONE)
+	if (!key)
+		__wake_up_locked(&bell->queue, TASK_NORMAL, 0);
+	else if (hint == KIPC_HINT_NONE)
 		__wake_up_locked_key(&bell->queue, TASK_NORMAL, poll_key);
 	else
 		__wake_up_locked_sync_key(&bell->queue, TASK_NORMAL, poll_key);
@@ -357,11 +362,8 @@ void kipc_wake_ring(struct kipc_bell *bell, u32 hint)
 void kipc_wake_leave(struct kipc_bell *bell, u32 gone)
 {
 	struct kipc_ring_bell *shared = bell->shared;
-	__poll_t key = EPOLLRDHUP;
 	unsigned long flags;
 
-	if (gone & KIPC_GONE_DEAD)
-		key |= EPOLLHUP;
 	spin_lock_irqsave(&bell->queue.lock, flags);
 	/* After everything that was published: pairs with smp_rmb() in kipc_wake_verdict() here,
 	 * and with the load of gone in (J) elsewhere.
@@ -369,11 +371,10 @@ void kipc_wake_leave(struct kipc_bell *bell, u32 gone)
 	smp_store_release(&shared->gone, shared->gone | gone);
 	spin_unlock_irqrestore(&bell->queue.lock, flags);
 
-	kipc_wake_walk(bell->other, KIPC_HINT_NONE, bell->other->key | key);
-	kipc_wake_walk(bell, KIPC_HINT_NONE, bell->key | key);
+	kipc_wake_shake(bell->other);
+	kipc_wake_shake(bell);
 }
 
-/* Without a key the callback wakes whoever is parked. */
 void kipc_wake_shake(struct kipc_bell *bell)
 {
 	kipc_wake_walk(bell, KIPC_HINT_NONE, 0);

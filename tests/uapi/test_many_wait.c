@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * Channels with many ends: sleeping, waking, polling.
+ * Channels with many ends: sleeping and waking.
  */
 #include <criterion/criterion.h>
-#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <unistd.h>
 #include "many.h"
 
@@ -381,76 +379,6 @@ Test(many_wait, a_signal_ends_it_and_sa_restart_does_not)
 		must_eq(pthread_kill(s.thread, SIGUSR1), 0);
 	must_eq(many_ring(&m, DATA, ALL), 0);
 	join(&s, 1, 0);
-}
-
-/* ---- polling ---------------------------------------------------------------------------- */
-
-Test(many_wait, a_side_is_ready_until_it_is_armed)
-{
-	struct many m;
-
-	many_new(&m, harness_name(), QUEUE, 0);
-	must_eq(poll_now(m.fd, POLLIN | POLLOUT), POLLIN | POLLOUT);
-	must_eq(many_arm(&m, DATA, KIPC_ARMED_POLLED), 0);
-	must_eq(poll_now(m.fd, POLLIN | POLLOUT), POLLOUT);
-	must_eq(many_arm(&m, DATA, 0), 0); /* found something behind it */
-	must_eq(poll_now(m.fd, POLLIN | POLLOUT), POLLIN | POLLOUT);
-	must_eq(many_arm(&m, DATA, KIPC_ARMED_POLLED), 0);
-	must_eq(poll_now(m.fd, POLLIN | POLLOUT), POLLOUT);
-	must_eq(many_arm(&m, SPACE, KIPC_ARMED_POLLED), 0);
-	must_eq(poll_now(m.fd, POLLIN | POLLOUT), 0);
-	must_eq(many_seen(&m, DATA) & KIPC_ARMED_FLAGS, KIPC_ARMED_POLLED);
-	must_eq(many_ring(&m, DATA, ONE), 0);
-	must_eq(poll_now(m.fd, POLLIN | POLLOUT), POLLIN);
-	must_eq(many_seen(&m, DATA) & KIPC_ARMED_FLAGS, 0);
-	must_eq(many_arm(&m, DATA, KIPC_ARMED_POLLED), 0);
-	must_eq(poll_now(m.fd, POLLIN | POLLOUT), 0);
-	must_sys(munmap(m.own, PAGE));
-	must_eq(poll_now(m.fd, 0), POLLHUP);
-	must_eq(poll_now(m.fd, POLLIN | POLLOUT), POLLIN | POLLOUT | POLLHUP);
-}
-
-Test(many_wait, each_role_of_a_pubsub_polls_its_side)
-{
-	const char *name = harness_name();
-	struct many pub, sub;
-
-	many_new(&pub, name, PUBSUB, PUB);
-	many_join(&sub, name, PUBSUB, SUB);
-	must_eq(poll_now(pub.fd, POLLIN | POLLOUT), POLLOUT);
-	must_eq(poll_now(sub.fd, POLLIN | POLLOUT), POLLIN);
-	must_eq(many_arm(&sub, DATA, KIPC_ARMED_POLLED), 0);
-	must_eq(poll_now(sub.fd, POLLIN | POLLOUT), 0);
-	must_eq(many_ring(&pub, DATA, ONE), 0);
-	must_eq(poll_now(sub.fd, POLLIN | POLLOUT), POLLIN);
-}
-
-/* Every poller of a crowd is told of each event, by level and by edge. */
-Test(many_wait, all_pollers_are_told)
-{
-	const char *name = harness_name();
-	int ep = (int)must_sys(epoll_create1(EPOLL_CLOEXEC));
-	struct many m[NR_ENDS];
-	struct epoll_event ev[NR_ENDS];
-
-	for (unsigned i = 0; i < NR_ENDS; i++) {
-		ev[0] = (struct epoll_event){ .events = EPOLLIN | (i % 2 ? EPOLLET : 0),
-			                      .data.u32 = i };
-		if (i)
-			many_join(&m[i], name, QUEUE, 0);
-		else
-			many_new(&m[i], name, QUEUE, 0);
-		must_eq(many_arm(&m[i], DATA, KIPC_ARMED_POLLED), 0);
-		must_sys(epoll_ctl(ep, EPOLL_CTL_ADD, m[i].fd, &ev[0]));
-	}
-	for (unsigned round = 0; round < 3; round++) {
-		must_eq(epoll_wait(ep, ev, NR_ENDS, 0), 0);
-		must_eq(many_ring(&m[round], DATA, ONE), 0);
-		must_eq(epoll_wait(ep, ev, NR_ENDS, -1), NR_ENDS);
-		must_eq(epoll_wait(ep, ev, NR_ENDS, 0), NR_ENDS / 2); /* those by level */
-		for (unsigned i = 0; i < NR_ENDS; i++)
-			must_eq(many_arm(&m[i], DATA, KIPC_ARMED_POLLED), 0);
-	}
 }
 
 /* ---- a big crowd ------------------------------------------------------------------------ */

@@ -5,6 +5,7 @@
 #include <criterion/criterion.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -94,15 +95,6 @@ Test(poll, death_is_told_even_to_who_asked_for_nothing)
 
 /* ---- epoll ------------------------------------------------------------------------------ */
 
-static int watch(int fd, uint32_t events)
-{
-	struct epoll_event ev = { .events = events };
-	int ep = (int)must_sys(epoll_create1(EPOLL_CLOEXEC));
-
-	must_sys(epoll_ctl(ep, EPOLL_CTL_ADD, fd, &ev));
-	return ep;
-}
-
 static uint32_t events_now(int ep)
 {
 	struct epoll_event ev = { 0 };
@@ -124,7 +116,7 @@ Test(poll, level_triggered_epoll_repeats_until_it_is_consumed)
 	int ep;
 
 	both_map(&b, 0, 0);
-	ep = watch(b.s[0].fd, EPOLLIN);
+	ep = epoll_of(b.s[0].fd, EPOLLIN);
 	must_eq(events_now(ep), 0);
 	for (uint64_t at = 8; at <= 80; at += 8) {
 		publish(&b.s[1], DATA, at);
@@ -141,7 +133,7 @@ Test(poll, edge_triggered_epoll_tells_each_arrival_once)
 	int ep;
 
 	both_map(&b, 0, 0);
-	ep = watch(b.s[0].fd, EPOLLIN | EPOLLET);
+	ep = epoll_of(b.s[0].fd, EPOLLIN | EPOLLET);
 	must_eq(events_now(ep), 0);
 	for (uint64_t at = 8; at <= 80; at += 8) {
 		publish(&b.s[1], DATA, at);
@@ -159,7 +151,7 @@ Test(poll, epoll_tells_space_and_death)
 
 	both_map(&b, 0, 0);
 	b.s[0].own->hints.space_at = 64;
-	ep = watch(b.s[0].fd, EPOLLOUT | EPOLLRDHUP);
+	ep = epoll_of(b.s[0].fd, EPOLLOUT | EPOLLRDHUP);
 	must_eq(events_now(ep), 0);
 	publish(&b.s[1], SPACE, 64);
 	must_eq(events_now(ep), EPOLLOUT);
@@ -179,7 +171,7 @@ static void poll_and_answer(struct peer *me, void *arg)
 
 	(void)me;
 	side_map(&s, *(int *)arg);
-	ep = watch(s.fd, EPOLLIN | EPOLLET);
+	ep = epoll_of(s.fd, EPOLLIN | EPOLLET);
 	for (uint64_t at = 8; at <= 8ULL * harness_rounds(TRIPS); at += 8) {
 		while (__atomic_load_n((const uint64_t *)&s.other->prod.pos, __ATOMIC_ACQUIRE) !=
 		       at)
@@ -209,6 +201,44 @@ Test(poll, no_wake_up_is_lost_between_pollers)
 		side_move(&s, SPACE, at);
 	}
 	peer_end(&p);
+}
+
+/* ---- exclusive pollers ------------------------------------------------------------------ */
+
+static void *wait_for_message(void *arg)
+{
+	must_eq(side_wait(arg, DATA, 8, KIPC_FOREVER), 0);
+	return NULL;
+}
+
+/* A walk over a wait queue ends at an exclusive entry that took the wake-up. */
+Test(poll, an_exclusive_poller_hides_no_sleeper)
+{
+	struct listener listener;
+	pthread_t sleeper;
+	struct both b;
+
+	both_map(&b, 0, 0);
+	listener_start(&listener, b.s[0].fd, EPOLLIN | EPOLLEXCLUSIVE);
+	must_eq(pthread_create(&sleeper, NULL, wait_for_message, &b.s[0]), 0);
+	await_armed(side_bell(&b.s[0], DATA), KIPC_ARMED_PARKED);
+	publish(&b.s[1], DATA, 8);
+	must_eq(listener_end(&listener), EPOLLIN);
+	must_eq(pthread_join(sleeper, NULL), 0);
+}
+
+Test(poll, all_exclusive_pollers_hear_of_a_death)
+{
+	struct listener l[3];
+	struct both b;
+
+	both_map(&b, 0, 0);
+	b.s[0].own->hints.space_at = 8;
+	for (unsigned i = 0; i < 3; i++)
+		listener_start(&l[i], b.s[0].fd, EPOLLIN | EPOLLOUT | EPOLLEXCLUSIVE);
+	side_unmap_own(&b.s[1]);
+	for (unsigned i = 0; i < 3; i++)
+		must(listener_end(&l[i]) & EPOLLHUP);
 }
 
 /* ---- SIGIO ------------------------------------------------------------------------------ */

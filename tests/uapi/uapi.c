@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 #include "uapi.h"
@@ -236,4 +237,39 @@ short poll_now(int fd, short events)
 
 	must_sys(poll(&p, 1, 0));
 	return p.revents;
+}
+
+int epoll_of(int fd, uint32_t events)
+{
+	struct epoll_event ev = { .events = events };
+	int ep = (int)must_sys(epoll_create1(EPOLL_CLOEXEC));
+
+	must_sys(epoll_ctl(ep, EPOLL_CTL_ADD, fd, &ev));
+	return ep;
+}
+
+static void *listen_once(void *arg)
+{
+	struct listener *l = arg;
+	struct epoll_event ev = { 0 };
+
+	__atomic_store_n(&l->tid, gettid(), __ATOMIC_SEQ_CST);
+	must_eq(must_sys(epoll_wait(l->ep, &ev, 1, -1)), 1);
+	l->heard = ev.events;
+	return NULL;
+}
+
+void listener_start(struct listener *l, int fd, uint32_t events)
+{
+	*l = (struct listener){ .ep = epoll_of(fd, events) };
+	must_eq(pthread_create(&l->thread, NULL, listen_once, l), 0);
+	while (!__atomic_load_n(&l->tid, __ATOMIC_SEQ_CST))
+		sched_yield();
+	await_asleep(l->tid);
+}
+
+uint32_t listener_end(struct listener *l)
+{
+	must_eq(pthread_join(l->thread, NULL), 0);
+	return l->heard;
 }

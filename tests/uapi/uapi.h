@@ -9,6 +9,7 @@
 #define UAPI_H
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/mman.h>
@@ -92,5 +93,21 @@ void await_state(const struct side *s, unsigned end, uint32_t state);
 
 /* What poll(2) says at once. */
 short poll_now(int fd, short events);
+
+/* An epoll that watches one file. */
+int epoll_of(int fd, uint32_t events);
+
+/* A thread that sleeps in such an epoll until it hears something: the kernel counts it as somebody
+ * who was woken.
+ */
+struct listener {
+	int ep;
+	uint32_t heard;
+	pid_t tid;
+	pthread_t thread;
+};
+
+void listener_start(struct listener *l, int fd, uint32_t events);
+uint32_t listener_end(struct listener *l);
 
 #endif /* UAPI_H */

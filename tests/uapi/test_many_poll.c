@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Channels with many ends: polling.
+ */
+#include <criterion/criterion.h>
+#include <poll.h>
+#include <sys/epoll.h>
+#include "many.h"
+
+TestSuite(many_poll, .init = harness_begin);
+
+#define QUEUE  KIPC_KIND_QUEUE
+#define PUBSUB KIPC_KIND_PUBSUB
+
+Test(many_poll, a_side_is_ready_until_it_is_armed)
+{
+	struct many m;
+
+	many_new(&m, harness_name(), QUEUE, 0);
+	must_eq(poll_now(m.fd, POLLIN | POLLOUT), POLLIN | POLLOUT);
+	must_eq(many_arm(&m, DATA, KIPC_ARMED_POLLED), 0);
+	must_eq(poll_now(m.fd, POLLIN | POLLOUT), POLLOUT);
+	must_eq(many_arm(&m, DATA, 0), 0); /* found something behind it */
+	must_eq(poll_now(m.fd, POLLIN | POLLOUT), POLLIN | POLLOUT);
+	must_eq(many_arm(&m, DATA, KIPC_ARMED_POLLED), 0);
+	must_eq(poll_now(m.fd, POLLIN | POLLOUT), POLLOUT);
+	must_eq(many_arm(&m, SPACE, KIPC_ARMED_POLLED), 0);
+	must_eq(poll_now(m.fd, POLLIN | POLLOUT), 0);
+	must_eq(many_seen(&m, DATA) & KIPC_ARMED_FLAGS, KIPC_ARMED_POLLED);
+	must_eq(many_ring(&m, DATA, KIPC_RING_ONE), 0);
+	must_eq(poll_now(m.fd, POLLIN | POLLOUT), POLLIN);
+	must_eq(many_seen(&m, DATA) & KIPC_ARMED_FLAGS, 0);
+	must_eq(many_arm(&m, DATA, KIPC_ARMED_POLLED), 0);
+	must_eq(poll_now(m.fd, POLLIN | POLLOUT), 0);
+	must_sys(munmap(m.own, PAGE));
+	must_eq(poll_now(m.fd, 0), POLLHUP);
+	must_eq(poll_now(m.fd, POLLIN | POLLOUT), POLLIN | POLLOUT | POLLHUP);
+}
+
+Test(many_poll, each_role_of_a_pubsub_polls_its_side)
+{
+	const char *name = harness_name();
+	struct many pub, sub;
+
+	many_new(&pub, name, PUBSUB, PUB);
+	many_join(&sub, name, PUBSUB, SUB);
+	must_eq(poll_now(pub.fd, POLLIN | POLLOUT), POLLOUT);
+	must_eq(poll_now(sub.fd, POLLIN | POLLOUT), POLLIN);
+	must_eq(many_arm(&sub, DATA, KIPC_ARMED_POLLED), 0);
+	must_eq(poll_now(sub.fd, POLLIN | POLLOUT), 0);
+	must_eq(many_ring(&pub, DATA, KIPC_RING_ONE), 0);
+	must_eq(poll_now(sub.fd, POLLIN | POLLOUT), POLLIN);
+}
+
+/* Every poller of a crowd is told of each event, by level and by edge. */
+Test(many_poll, all_pollers_are_told)
+{
+	const char *name = harness_name();
+	int ep = (int)must_sys(epoll_create1(EPOLL_CLOEXEC));
+	struct many m[NR_ENDS];
+	struct epoll_event ev[NR_ENDS];
+
+	for (unsigned i = 0; i < NR_ENDS; i++) {
+		ev[0] = (struct epoll_event){ .events = EPOLLIN | (i % 2 ? EPOLLET : 0),
+			                      .data.u32 = i };
+		if (i)
+			many_join(&m[i], name, QUEUE, 0);
+		else
+			many_new(&m[i], name, QUEUE, 0);
+		must_eq(many_arm(&m[i], DATA, KIPC_ARMED_POLLED), 0);
+		must_sys(epoll_ctl(ep, EPOLL_CTL_ADD, m[i].fd, &ev[0]));
+	}
+	for (unsigned round = 0; round < 3; round++) {
+		must_eq(epoll_wait(ep, ev, NR_ENDS, 0), 0);
+		must_eq(many_ring(&m[round], DATA, KIPC_RING_ONE), 0);
+		must_eq(epoll_wait(ep, ev, NR_ENDS, -1), NR_ENDS);
+		must_eq(epoll_wait(ep, ev, NR_ENDS, 0), NR_ENDS / 2); /* those by level */
+		for (unsigned i = 0; i < NR_ENDS; i++)
+			must_eq(many_arm(&m[i], DATA, KIPC_ARMED_POLLED), 0);
+	}
+}
+
+/* Each has an end of its own, so each is told, also of those that share wake-ups by EPOLLEXCLUSIVE. */
+Test(many_poll, exclusive_pollers_of_several_ends_are_told)
+{
+	const char *name = harness_name();
+	struct listener l[3];
+	struct many m[3];
+
+	many_new(&m[0], name, QUEUE, 0);
+	many_join(&m[1], name, QUEUE, 0);
+	many_join(&m[2], name, QUEUE, 0);
+	for (unsigned i = 0; i < 3; i++) {
+		must_eq(many_arm(&m[i], DATA, KIPC_ARMED_POLLED), 0);
+		listener_start(&l[i], m[i].fd, EPOLLIN | EPOLLEXCLUSIVE);
+	}
+	must_eq(many_ring(&m[0], DATA, KIPC_RING_ONE), 0);
+	for (unsigned i = 0; i < 3; i++)
+		must_eq(listener_end(&l[i]), EPOLLIN);
+}
