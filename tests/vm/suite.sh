@@ -91,7 +91,7 @@ load() {
 # A group that memory is charged to, so that what the module loses is missed
 # there and not by the whole machine.
 enter_group() {
-	local group=/sys/fs/cgroup/hold
+	group=/sys/fs/cgroup/hold
 	echo +memory >/sys/fs/cgroup/cgroup.subtree_control
 	mkdir -p $group
 	echo 256M >$group/memory.max
@@ -99,11 +99,13 @@ enter_group() {
 }
 
 # A process holds a channel, its control handle closed, until its input ends.
+# What it uses is compared where freed memory is free at once: KASAN keeps it.
 refuses_in_use() {
-	local status=0 word holder
+	local status=0 word holder group
 	coproc HOLD {
 		enter_group
-		exec "$hold" 2>&1
+		[ -e $kmemleak ] || set -- $group/memory.current
+		exec "$hold" "$@" 2>&1
 	}
 	holder=$HOLD_PID
 	exec 7<&"${HOLD[0]}"	# bash closes its own when the process ends
