@@ -201,22 +201,14 @@ static long kipc_dev_seat(struct kipc_call *call, struct kipc_seat *seat, __s32 
 static long kipc_dev_create_hub(struct kipc_call *call)
 {
 	struct kipc_ioc_create *arg = &call->arg.create;
-	struct kipc_hub *hub = kipc_hub_create(arg);
-	struct kipc_seat *seat;
+	struct kipc_seat *seat = kipc_seat_take(kipc_hub_create(arg), arg->role);
 	long rc;
 
-	if (IS_ERR(hub))
-		return PTR_ERR(hub);
-	seat = kipc_seat_take(hub, arg->role);
-	if (IS_ERR(seat)) {
-		kipc_hub_put(hub);
+	if (IS_ERR(seat))
 		return PTR_ERR(seat);
-	}
 	arg->end = seat->index;
 	arg->fd[1] = -1;
-	rc = kipc_name_reserve(&hub->name, arg);
-	if (!rc)
-		rc = kipc_dev_seat(call, seat, &arg->fd[0]);
+	rc = kipc_name_reserve(&seat->hub->name, arg) ?: kipc_dev_seat(call, seat, &arg->fd[0]);
 	if (rc)
 		kipc_seat_drop(seat);
 	return rc;
@@ -225,17 +217,11 @@ static long kipc_dev_create_hub(struct kipc_call *call)
 static long kipc_dev_attach_hub(struct kipc_call *call)
 {
 	struct kipc_ioc_attach *arg = &call->arg.attach;
-	struct kipc_hub *hub = kipc_hub_find(arg);
-	struct kipc_seat *seat;
+	struct kipc_seat *seat = kipc_seat_take(kipc_hub_find(arg), arg->role);
 	long rc;
 
-	if (IS_ERR(hub))
-		return PTR_ERR(hub);
-	seat = kipc_seat_take(hub, arg->role);
-	if (IS_ERR(seat)) {
-		kipc_hub_put(hub);
+	if (IS_ERR(seat))
 		return PTR_ERR(seat);
-	}
 	arg->end = seat->index;
 	rc = kipc_dev_seat(call, seat, &arg->fd);
 	if (rc)

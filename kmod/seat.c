@@ -104,27 +104,39 @@ static struct kipc_seat *kipc_seat_alloc(struct kipc_hub *hub)
 {
 	struct kipc_seat *seat = kzalloc(sizeof(*seat), GFP_KERNEL_ACCOUNT);
 
-	if (!seat)
-		return ERR_PTR(-ENOMEM);
-	seat->hub = hub;
-	kipc_owner_init(&seat->owned, kipc_seat_died);
+	if (seat) {
+		seat->hub = hub;
+		kipc_owner_init(&seat->owned, kipc_seat_died);
+	}
 	return seat;
+}
+
+/* The place, or why there is none. */
+static int kipc_seat_await(struct kipc_seat *seat, u32 role)
+{
+	long left, end;
+
+	left = wait_event_interruptible_timeout(seat->hub->vacancy,
+	                                        (end = kipc_seat_try(seat, role)) != -EAGAIN,
+	                                        KIPC_SEAT_PATIENCE);
+	if (end == -EAGAIN)
+		return left < 0 ? left : -EBUSY;
+	return end;
 }
 
 struct kipc_seat *kipc_seat_take(struct kipc_hub *hub, u32 role)
 {
-	struct kipc_seat *seat = kipc_seat_alloc(hub);
-	long left, end;
+	struct kipc_seat *seat;
+	int end;
 
-	if (IS_ERR(seat))
-		return seat;
-	left = wait_event_interruptible_timeout(
-		hub->vacancy, (end = kipc_seat_try(seat, role)) != -EAGAIN, KIPC_SEAT_PATIENCE);
-	if (left < 0 && end == -EAGAIN)
-		end = left;
+	if (IS_ERR(hub))
+		return ERR_CAST(hub);
+	seat = kipc_seat_alloc(hub);
+	end = seat ? kipc_seat_await(seat, role) : -ENOMEM;
 	if (end < 0) {
 		kfree(seat);
-		return ERR_PTR(end == -EAGAIN ? -EBUSY : end);
+		kipc_hub_put(hub);
+		return ERR_PTR(end);
 	}
 	/* Nobody can write there now. A new publisher goes on where the last one ended. */
 	if (!kipc_seat_is_pubsub(seat) || end)

@@ -31,8 +31,8 @@ struct kipc_seat {
 	unsigned int writable; /* mappings of anything, by anybody */
 };
 
-/* Takes a place for that role: -EBUSY, -ENOENT (the channel is over), -ERESTARTSYS. The caller's
- * reference on the hub becomes the seat's in success.
+/* Takes a place for that role: -EBUSY, -ENOENT (the channel is over), -ERESTARTSYS, or the error that
+ * the hub is. The caller's reference on the hub becomes the seat's, or is given back.
  */
 struct kipc_seat *kipc_seat_take(struct kipc_hub *hub, u32 role);
 
