@@ -425,6 +425,13 @@ static void kipc_seat_shut_publisher(struct kipc_seat *seat)
 	kipc_hub_tell(hub, KIPC_SIDE_DATA);
 }
 
+static void kipc_seat_let_go(struct kipc_seat *seat)
+{
+	spin_lock(&seat->hub->lock);
+	seat->empty_handed = true;
+	spin_unlock(&seat->hub->lock);
+}
+
 void kipc_seat_shut(struct kipc_seat *seat)
 {
 	if (kipc_seat_publishes(seat))
@@ -432,7 +439,7 @@ void kipc_seat_shut(struct kipc_seat *seat)
 	else if (kipc_seat_is_pubsub(seat))
 		kipc_seat_bind(seat, false);
 	else
-		WRITE_ONCE(seat->empty_handed, true);
+		kipc_seat_let_go(seat);
 }
 
 /* ---- undoing ---------------------------------------------------------------------------- */
