@@ -136,14 +136,16 @@ struct relay {
 	int fd;
 };
 
-/* A child that was forked before the end was taken into use has all of its descriptors. */
+/* A child that was forked before the end was taken into use has all of its descriptors. A socket is open as
+ * long as anybody has it.
+ */
 static void second_owner(struct peer *me, void *arg)
 {
 	struct relay *r = arg;
 	struct kipc_chan *c;
 
 	must_ok(kipc_chan_from_fd(&c, r->fd, KIPC_PAIR, NULL));
-	if (form_can(r->duo.form, KIPC_CAP_DEATH_NOTICE))
+	if (form_can(r->duo.form, KIPC_CAP_ZEROCOPY))
 		hostage_take(&r->hostage);
 	exchange(c, false, OFTEN);
 	peer_tell(me, 'r');
