@@ -17,7 +17,7 @@
 /*
  * Plain shared memory: a memfd that both ends inherited or were given (anonymous), or a file in
  * /dev/shm (named). Life is a record lock (os/lock.h), sleeping a futex on the bell word, polling a
- * doorbell descriptor. From the bottom: shm_bell.c, shm_wake.c, shm_end.c (memory and lock of an end),
+ * doorbell descriptor. From the bottom: shm_bell.c, shm_wake.c, shm_vigil.c, shm_end.c (memory and lock of an end),
  * shm_name.c (who meets whom under a name), shm_life.c, shm_sleep.c, shm_poll.c, and this file.
  *
  * Trust: whoever may map the region may write all of it. Every word is checked, so a hostile peer
@@ -107,8 +107,8 @@ static void shm_detach(struct kipc__ring_chan *c, bool handover)
 {
 	struct kipc__shm_chan *s = (struct kipc__shm_chan *)c;
 
-	kipc__shm_rest_end(s, KIPC_SIDE_DATA);
-	kipc__shm_rest_end(s, KIPC_SIDE_SPACE);
+	kipc__shm_vigil_end(s, KIPC_SIDE_DATA);
+	kipc__shm_vigil_end(s, KIPC_SIDE_SPACE);
 	kipc__guard_remove(&s->guard);
 	if (!handover) {
 		kipc__shm_look(c); /* a peer that died unseen has left its doorbell */

@@ -86,6 +86,14 @@ void kipc__shm_wake(struct kipc__ring_chan *c, unsigned side);
 void kipc__shm_gone(struct kipc__ring_chan *c, unsigned end, uint32_t how);
 int kipc__shm_shut(struct kipc__ring_chan *c, unsigned dirs);
 
+/* shm_vigil.c: hearing of the peer's end in one's sleep. One sleep more: is it time to set it up? The next
+ * sleep is worth one. Can it be relied on, now that I have armed?
+ */
+void kipc__shm_vigil_consider(struct kipc__shm_chan *s, unsigned side);
+void kipc__shm_vigil_worth(struct kipc__shm_chan *s, unsigned side);
+bool kipc__shm_vigil_stands(const struct kipc__shm_chan *s, unsigned side);
+void kipc__shm_vigil_end(struct kipc__shm_chan *s, unsigned side);
+
 /* shm_end.c: the memory and the life lock of an end. */
 void kipc__shm_free(struct kipc__shm_chan *s);
 int kipc__shm_fill(int fd, const struct kipc__config *cfg, bool all);
@@ -125,7 +133,6 @@ void kipc__shm_look(struct kipc__ring_chan *c);
 
 /* shm_sleep.c */
 int kipc__shm_park(struct kipc__ring_chan *c, unsigned side, uint64_t position, int64_t deadline);
-void kipc__shm_rest_end(struct kipc__shm_chan *s, unsigned side);
 
 /* shm_poll.c: what a poller sees. */
 int kipc__shm_fd(struct kipc__ring_chan *c, unsigned side);

@@ -17,8 +17,8 @@ void kipc__shm_free(struct kipc__shm_chan *s)
 	if (!s)
 		return;
 	kipc__guard_remove(&s->guard);
-	kipc__shm_rest_end(s, KIPC_SIDE_DATA); /* a child's copy of its parent's end */
-	kipc__shm_rest_end(s, KIPC_SIDE_SPACE);
+	kipc__shm_vigil_end(s, KIPC_SIDE_DATA); /* a child's copy of its parent's end */
+	kipc__shm_vigil_end(s, KIPC_SIDE_SPACE);
 	kipc__shm_bell_close(s);
 	kipc__fd_close(s->sock);
 	kipc__lockfile_put(s->file);

@@ -131,7 +131,7 @@ void kipc__shm_idle(struct kipc__ring_chan *c, unsigned side)
 	int64_t due = c->polled[side] ? 1 : TICK_NS / 2;
 
 	if (c->polled[side]) {
-		kipc__shm_rest_end(s, side);
+		kipc__shm_vigil_end(s, side);
 		rearm(s, side);
 		/* A peer that came and died within one tick of the clock can not be watched any more. */
 		if (kipc__load_relaxed(&s->watch) < 0)
