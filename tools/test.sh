@@ -99,9 +99,9 @@ flowing() {
 
 # ended NAME STATUS PID: waits for it, but not for ever.
 ended() {
-	local status
-	if ! timeout 60 tail -s 0.02 -f --pid="$3" /dev/null; then
-		bad "$1: no end within 60 s"
+	local status limit=${KIPC_TEST_DEADLINE:-60}
+	if ! timeout "$limit" tail -s 0.02 -f --pid="$3" /dev/null; then
+		bad "$1: no end within $limit s"
 		kill -9 "$3"
 	fi
 	{ wait "$3"; } 2>/dev/null
