@@ -108,11 +108,11 @@ int kipc__vigil_open(struct kipc__vigil **out, const struct pollfd *what, unsign
 	for (i = 0; i < n; i++)
 		ask(v, i, &what[i]);
 	r = io_uring_submit(&v->ring);
-	v->n = r < 0 ? 0 : (unsigned)r / 2;
-	if (v->n < n) {
-		kipc__vigil_close(v);
+	if (r != (int)(2 * n)) {
+		free_all(v); /* what was not submitted must not be now */
 		return r < 0 ? r : -EAGAIN;
 	}
+	v->n = n;
 	*out = v;
 	return 0;
 }
