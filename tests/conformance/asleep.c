@@ -59,21 +59,6 @@ static void answer_and_sleep(struct peer *me, void *arg)
 	kipc_chan_close(c);
 }
 
-static long times_up(pid_t pid)
-{
-	char path[64], line[200];
-	long n = -1;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
-	file = fopen(path, "re");
-	must(file);
-	while (fgets(line, sizeof(line), file))
-		(void)!sscanf(line, "voluntary_ctxt_switches: %ld", &n);
-	fclose(file);
-	return n;
-}
-
 EACH_FORM(asleep_until_something_comes)
 {
 	struct kipc_chan *c;
@@ -90,9 +75,9 @@ EACH_FORM(asleep_until_something_comes)
 	peer_expect(&peer, 'z');
 	await_asleep(peer.pid);
 	usleep(100 * 1000); /* it may have to see that this is a long one */
-	before = times_up(peer.pid);
+	before = form_switches(peer.pid);
 	usleep(400 * 1000);
-	must_eq(times_up(peer.pid), before);
+	must_eq(form_switches(peer.pid), before);
 	must_eq(send_one(c, 30, 1, 1, -1), 0);
 	peer_end(&peer);
 	kipc_chan_close(c);

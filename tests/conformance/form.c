@@ -209,3 +209,18 @@ unsigned fill_up(struct kipc_chan *c, size_t len, uint64_t seed)
 	must_eq(r, -EAGAIN);
 	return n;
 }
+
+long form_switches(pid_t pid)
+{
+	char path[40], line[128];
+	long n = -1;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	file = fopen(path, "re");
+	must(file);
+	while (fgets(line, sizeof(line), file))
+		(void)!sscanf(line, "voluntary_ctxt_switches: %ld", &n);
+	fclose(file);
+	return n;
+}

@@ -104,6 +104,9 @@ const char *wait_name(unsigned wait);
 unsigned form_fds(void);
 unsigned form_maps(void);
 
+/* How often that process has gone to sleep. */
+long form_switches(pid_t pid);
+
 /* ---- messages --------------------------------------------------------------------------- */
 
 /* Message i of stream seed with this length, copied, checked. */

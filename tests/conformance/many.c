@@ -158,21 +158,6 @@ static void wake_all(struct crowd *c)
 
 /* ---- idle ------------------------------------------------------------------------------- */
 
-static long switches_of(pid_t pid)
-{
-	char path[40], line[128];
-	long n = -1;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
-	file = fopen(path, "re");
-	must(file);
-	while (fgets(line, sizeof(line), file))
-		(void)!sscanf(line, "voluntary_ctxt_switches: %ld", &n);
-	fclose(file);
-	return n;
-}
-
 static int64_t cpu_ns(pid_t pid)
 {
 	struct timespec t;
@@ -194,13 +179,13 @@ static int64_t must_be_idle(struct crowd *c)
 
 	await_asleep(c->peer.pid);
 	must_eq(who(c->epoll, c, 0, 0), -1);
-	peer = switches_of(c->peer.pid);
+	peer = form_switches(c->peer.pid);
 	cpu = cpu_ns(0) + cpu_ns(c->peer.pid);
 	must_sys(getrusage(RUSAGE_SELF, &before));
 	must_eq(who(c->epoll, c, 0, IDLE_MS), -1);
 	must_sys(getrusage(RUSAGE_SELF, &after));
 	cpu = cpu_ns(0) + cpu_ns(c->peer.pid) - cpu;
-	must_eq(switches_of(c->peer.pid), peer);
+	must_eq(form_switches(c->peer.pid), peer);
 	must(after.ru_nvcsw - before.ru_nvcsw <= 2);
 	return cpu;
 }
