@@ -11,6 +11,7 @@
  *   main.c      which k, which mood; counts
  *   stage.c     one k: starts the players, steps, kills, asks everybody
  *   step.c      ptrace
+ *   path.c      between which instructions to kill, and how to get there soon
  *   scenes.c    all of them; they stand with their acts: victim.c (messages), calls.c, bytes.c,
  *               longs.c (messages that are received while they are sent), names.c, many.c (the
  *               kinds with many ends)
@@ -60,6 +61,8 @@ struct ledger {
 /* What the survivor does while the victim is killed. */
 enum mood { AWAY, ASLEEP, POLLING, MOODS };
 
+struct path;
+
 struct flavour {
 	const char *name;
 	bool named;
@@ -74,6 +77,8 @@ struct stage {
 	char name[48];
 	char uri[128];
 	enum mood mood;
+	const struct path *path;  /* of an act in this mood; NULL: step */
+	struct path *record;      /* where a path is written down */
 	struct kipc_chan *end[2]; /* anonymous: the victim's and the survivor's, fresh */
 	int said[2];              /* survivor to runner */
 	int told[2];              /* runner to survivor */
@@ -177,6 +182,12 @@ bool step_to_act(pid_t victim);
 
 /* Up to *steps instructions; *steps becomes how many there were, *whole whether the act is over. */
 bool step_through(pid_t victim, uint64_t *steps, bool *whole);
+
+/* To the end, writing down the path. */
+bool step_recording(pid_t victim, uint64_t *steps, bool *whole, struct path *path);
+
+/* To the k-th point of a path that was written down; *whole: it went another way, to the end. */
+bool step_along(pid_t victim, const struct path *path, uint64_t k, bool *whole);
 
 /* Let it run until it sleeps. */
 bool step_into_sleep(pid_t victim);

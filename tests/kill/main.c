@@ -3,14 +3,19 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include "kill.h"
+#include "path.h"
 #include "../sweep.h"
 
 /*
- *	kill [--all] [--at K] [--points N] [--pairs|--many] [--only SCENE] [SCHEME...]
+ *	kill [--all [--each N] [--first M]] [--at K] [--points N] [--pairs|--many] [--only SCENE]
+ *	     [SCHEME...]
  *	                                                                (default: shm unix)
  *
- *	--all      every instruction, not one in each stride
+ *	--all      every point, not one in each stride (path.c says what a point is)
+ *	--each N --first M
+ *	           of those one in N, from the M-th on
  *	--points   so many of them per scene and flavour (12)
  *	--at       this one only
  *	--pairs    not the kinds with many ends; --many: only these
@@ -19,7 +24,7 @@
  * KIPC_TEST_DEADLINE   seconds that one player may take: only a hang takes as long (120)
  */
 
-/* Of a long act fewer points are tried: each of them is reached step by step. */
+/* Of a long act fewer points are tried. */
 #define LONG 4000
 #define FEW  3 /* and where the machine is slow */
 
@@ -39,27 +44,63 @@ static const char *const moods[] = { "away", "asleep", "polling" };
 static struct {
 	bool all;
 	uint64_t points;
+	uint64_t each, first;
 	uint64_t at;
 	const char *only;
 	bool no_pairs, no_many;
-} wanted = { .points = 12, .at = TO_THE_END };
+} wanted = { .points = 12, .each = 1, .at = TO_THE_END };
 
 /* Of a scene. */
 struct tally {
 	unsigned plays;
 	unsigned failed;
+	time_t begun;
 	uint32_t fewest, most; /* letters that arrived */
 };
 
 static unsigned passed, failed;
 
-static uint64_t play(struct stage *s, uint64_t steps, enum mood mood, struct tally *t)
+/* Of an act, in each mood of the survivor. */
+static struct path paths[MOODS];
+
+static void forget_paths(void)
+{
+	unsigned i;
+
+	for (i = 0; i < MOODS; i++)
+		path_clear(&paths[i]);
+}
+
+static const struct path *longest(void)
+{
+	unsigned i, best = 0;
+
+	for (i = 1; i < MOODS; i++)
+		best = paths[i].points > paths[best].points ? i : best;
+	return &paths[best];
+}
+
+static enum mood mood_in(const struct scene *scene, unsigned turn)
+{
+	if (scene->away)
+		return AWAY;
+	return scene->talks && turn == AWAY ? ASLEEP : turn;
+}
+
+/* Along this path, if there is one. Where things come in another order, as with a name of more digits, its
+ * end may be reached before the breakpoint: then step by step.
+ */
+static uint64_t play(struct stage *s, uint64_t steps, const struct path *path, struct tally *t)
 {
 	struct outcome o = { 0 };
 
-	s->mood = s->scene->away ? AWAY : s->scene->talks && mood == AWAY ? ASLEEP : mood;
+	s->path = path;
 	stage_play(s, steps, &o);
 	t->plays++;
+	if (path && o.passed && o.whole) {
+		s->path = NULL;
+		stage_play(s, steps, &o);
+	}
 	if (!o.passed) {
 		t->failed++;
 		fprintf(stderr, "kill: %s: %s: killed after %llu instructions, survivor %s\n",
@@ -71,37 +112,44 @@ static uint64_t play(struct stage *s, uint64_t steps, enum mood mood, struct tal
 	return o.steps;
 }
 
-static uint64_t stride_of(uint64_t length)
+/* Once to the end, to know the path in each mood: who sleeps must be woken. */
+static void find_paths(struct stage *s, struct tally *t)
+{
+	unsigned turn;
+
+	forget_paths();
+	for (turn = 0; turn < MOODS && (turn == 0 || wanted.points > FEW); turn++) {
+		s->mood = mood_in(s->scene, turn);
+		s->record = &paths[s->mood];
+		play(s, wanted.at, NULL, t);
+	}
+}
+
+static uint64_t stride_of(const struct path *path)
 {
 	uint64_t points = wanted.points;
 
 	if (wanted.all)
-		return 1;
-	if (length > LONG && points > FEW)
-		points = points * LONG / length + FEW;
-	return length > points ? length / points : 1;
+		return wanted.each;
+	if (path->n > LONG && points > FEW)
+		points = points * LONG / path->n + FEW;
+	return path->points > points ? path->points / points : 1;
 }
 
-/* Once to the end, to know the length of the act; then a point in each stride, the moods in turn. */
+/* Then a point in each stride, the moods in turn: their paths are walked side by side. */
 static void play_points(struct stage *s, struct tally *t)
 {
-	uint64_t length = 0, stride, k;
-	unsigned turn;
+	const struct path *way = longest(), *path;
+	uint64_t stride = stride_of(way), turn = 0, i;
 
-	for (turn = 0; turn < MOODS; turn++) {
-		length = play(s, wanted.at, turn, t);
-		if (!wanted.all && (wanted.points <= FEW || length > LONG))
-			break;
+	for (i = wanted.first; i < way->points && t->failed < 3; i += stride) {
+		s->mood = mood_in(s->scene, (turn++ + wanted.first) % MOODS);
+		path = paths[s->mood].points ? &paths[s->mood] : way;
+		play(s, path->point[i * path->points / way->points], path, t);
 	}
-	if (wanted.at != TO_THE_END || t->failed)
-		return;
-	if (s->scene->asleep)
-		length = 0; /* there is one point: in its sleep */
-	stride = stride_of(length);
-	for (k = 0; k < length && t->failed < 3; k += stride)
-		play(s, k, turn++ % MOODS, t);
-	printf("%-44s %-24s %6llu instructions, %5u deaths\n", s->uri, s->scene->name,
-	       (unsigned long long)length, t->plays);
+	printf("%-44s %-24s %6zu instructions, %5zu points, %5u deaths, %3u s\n", s->uri,
+	       s->scene->name, way->n ? way->n - 1 : 0, way->points, t->plays,
+	       (unsigned)(time(NULL) - t->begun));
 }
 
 /* The points must have been on both sides of the commits. */
@@ -116,12 +164,14 @@ static bool saw_both(const struct stage *s, const struct tally *t)
 
 static void run_scene(struct stage *s, const char *scheme, unsigned number)
 {
-	struct tally t = { .fewest = UINT32_MAX };
+	struct tally t = { .begun = time(NULL), .fewest = UINT32_MAX };
 
 	s->scheme = scheme;
 	snprintf(s->name, sizeof(s->name), "kkill-%d-%u", (int)getpid(), number);
 	stage_uri(s, s->uri, sizeof(s->uri));
-	play_points(s, &t);
+	find_paths(s, &t);
+	if (wanted.at == TO_THE_END && t.failed == 0)
+		play_points(s, &t);
 	if (t.failed == 0 && saw_both(s, &t))
 		passed++;
 	else
@@ -171,6 +221,10 @@ static int options(int argc, char **argv)
 			wanted.at = strtoull(argv[++i], NULL, 0);
 		else if (strcmp(argv[i], "--points") == 0 && i + 1 < argc)
 			wanted.points = strtoull(argv[++i], NULL, 0);
+		else if (strcmp(argv[i], "--each") == 0 && i + 1 < argc)
+			wanted.each = strtoull(argv[++i], NULL, 0);
+		else if (strcmp(argv[i], "--first") == 0 && i + 1 < argc)
+			wanted.first = strtoull(argv[++i], NULL, 0);
 		else if (strcmp(argv[i], "--only") == 0 && i + 1 < argc)
 			wanted.only = argv[++i];
 		else if (strcmp(argv[i], "--pairs") == 0)
@@ -189,7 +243,7 @@ int main(int argc, char **argv)
 	struct stage s = { .patience = deadline ? (unsigned)atoi(deadline) : 120 };
 	int i = options(argc, argv);
 
-	if (i < 0 || !wanted.points) {
+	if (i < 0 || !wanted.points || !wanted.each) {
 		fprintf(stderr, "kipc: kill: unknown option, or a number is missing\n");
 		return 2;
 	}

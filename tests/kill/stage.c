@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include "kill.h"
+#include "path.h"
 
 static pid_t play(struct stage *s, void (*player)(struct stage *))
 {
@@ -89,6 +90,15 @@ static void drop_pipes(struct stage *s)
 	close(s->told[1]);
 }
 
+static bool step(struct stage *s, pid_t victim, struct outcome *o)
+{
+	if (s->path)
+		return step_along(victim, s->path, o->steps, &o->whole);
+	if (o->steps == TO_THE_END)
+		return step_recording(victim, &o->steps, &o->whole, s->record);
+	return step_through(victim, &o->steps, &o->whole);
+}
+
 static bool execute(struct stage *s, pid_t victim, uint64_t steps, struct outcome *o)
 {
 	bool ok = step_to_act(victim);
@@ -105,7 +115,7 @@ static bool execute(struct stage *s, pid_t victim, uint64_t steps, struct outcom
 	if (ok && s->scene->asleep)
 		ok = step_into_sleep(victim);
 	else if (ok)
-		ok = step_through(victim, &o->steps, &o->whole);
+		ok = step(s, victim, o);
 	step_kill(victim);
 	return ok;
 }
