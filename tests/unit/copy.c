@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: MIT
-/* Copying long payloads: each way at each alignment, and which way is taken. */
+/* Copying long payloads: each way at each alignment, what is seen after it, and which way is taken. */
 #include <criterion/criterion.h>
+#include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include "core/atomic.h"
 #include "core/copy.h"
+#include "os/cache.h"
 #include "../harness.h"
 
 TestSuite(copy, .init = harness_begin, .fini = harness_end);
@@ -50,6 +54,123 @@ Test(copy, avx)
 		cr_skip_test("this CPU has no AVX");
 	try_way(kipc__copy_wide_avx);
 	try_way(kipc__copy_past_avx);
+}
+
+/* ---- what is stored after a copy is seen after it ---------------------------------------- */
+
+#define WORDS (KIPC__COPY_LONG / sizeof(uint64_t))
+#define STEP  8 /* words in a line */
+
+static struct {
+	uint64_t word[WORDS] __attribute__((aligned(64)));
+	uint64_t told __attribute__((aligned(64))); /* round that was copied */
+	uint64_t seen __attribute__((aligned(64))); /* round that was looked at */
+	uint64_t last;
+	unsigned early; /* rounds that were told before they were there */
+} order;
+
+/* Who yields at once looks too late to see anything; who never does waits for who is not running. */
+static void await_round(const uint64_t *word, uint64_t round)
+{
+	unsigned spins = 0;
+
+	while (kipc__load_acquire(word) < round) /* pairs with the stores of told and seen */
+		if (++spins % 4096 == 0)
+			sched_yield();
+}
+
+/* The n-th of the CPUs that the test may use, if there are so many: on one nothing is out of order. */
+static void pin_to(const cpu_set_t *all, int n)
+{
+	cpu_set_t one;
+	int cpu;
+
+	CPU_ZERO(&one);
+	for (cpu = 0; cpu < CPU_SETSIZE; cpu++)
+		if (CPU_ISSET(cpu, all) && n-- == 0)
+			CPU_SET(cpu, &one);
+	(void)sched_setaffinity(0, sizeof(one), &one);
+}
+
+/* The line that was stored last is the one that is looked at first. */
+static void *look_at_rounds(void *arg)
+{
+	uint64_t round;
+	size_t i;
+
+	pin_to(arg, 1);
+	for (round = 1; round <= order.last; round++) {
+		await_round(&order.told, round);
+		for (i = WORDS; i > 0; i -= STEP)
+			if (kipc__load_relaxed(&order.word[i - STEP]) != round) {
+				order.early++;
+				break;
+			}
+		kipc__store_release(&order.seen, round); /* pairs with await_round() */
+	}
+	return NULL;
+}
+
+/* Without the fence behind the copy some of a hundred rounds are told too early. */
+static void try_order(kipc__copy_fn copy)
+{
+	uint64_t source[WORDS], round;
+	cpu_set_t all;
+	pthread_t reader;
+	size_t i;
+
+	memset(&order, 0, sizeof(order));
+	order.last = harness_rounds(20000);
+	must_sys(sched_getaffinity(0, sizeof(all), &all));
+	must_eq(pthread_create(&reader, NULL, look_at_rounds, &all), 0);
+	pin_to(&all, 0);
+	for (round = 1; round <= order.last; round++) {
+		for (i = 0; i < WORDS; i++)
+			source[i] = round;
+		copy(order.word, source, sizeof(source));
+		kipc__store_release(&order.told, round); /* pairs with await_round() */
+		await_round(&order.seen, round);
+	}
+	pthread_join(reader, NULL);
+	must_sys(sched_setaffinity(0, sizeof(all), &all));
+	must_eq(order.early, 0);
+}
+
+Test(copy, order_sse2)
+{
+	try_order(kipc__copy_wide_sse2);
+	try_order(kipc__copy_past_sse2);
+}
+
+Test(copy, order_avx)
+{
+	if (!__builtin_cpu_supports("avx"))
+		cr_skip_test("this CPU has no AVX");
+	try_order(kipc__copy_wide_avx);
+	try_order(kipc__copy_past_avx);
+}
+
+/* ---- the ways of this CPU ---------------------------------------------------------------- */
+
+#define SMALL 4096
+#define LARGE (1ULL << 40)
+
+/* Only what it can execute, and only on Zen; a way of its own through the caches where the ring does not
+ * fit into them.
+ */
+Test(copy, ways_of_this_cpu)
+{
+	bool zen = __builtin_cpu_is("amdfam17h") || __builtin_cpu_is("amdfam19h");
+	bool avx = __builtin_cpu_supports("avx");
+	struct kipc__copy_ways small = kipc__cache_copy_ways(SMALL);
+	struct kipc__copy_ways large = kipc__cache_copy_ways(LARGE);
+	kipc__copy_fn past = avx ? kipc__copy_past_avx : kipc__copy_past_sse2;
+	kipc__copy_fn wide = avx ? kipc__copy_wide_avx : kipc__copy_wide_sse2;
+
+	must(small.past == (zen ? past : NULL));
+	must(large.past == small.past);
+	must(small.wide == NULL);
+	must(large.wide == (zen ? wide : NULL));
 }
 #endif
 
