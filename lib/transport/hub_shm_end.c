@@ -12,9 +12,12 @@
 
 #define LOOK_NS (25 * 1000 * 1000)
 
-/* How long a newcomer waits for another one to clean up, and how long between two looks. */
-#define BURIAL_NS  (100 * 1000 * 1000)
-#define BURIAL_NAP (100 * 1000)
+/* So often a newcomer looks whether another one has cleaned up, and how long between two looks: half of the
+ * time that others wait for the setup lock. Time in which this process does not run is none of it, for
+ * then the other one may have been stopped too.
+ */
+#define BURIAL_LOOKS 500
+#define BURIAL_NAP   (1000 * 1000)
 
 /* The word of a place: KIPC_END_*, in the next byte who cleans up, and above it a version, which every
  * owner and every cleaner advances: who looked before is late, whatever the place looks like again.
@@ -177,14 +180,14 @@ static bool being_buried(const struct kipc__hub *h, unsigned first, unsigned las
 /* A place that somebody cleans up after a dead end will be free in a moment. */
 int kipc__hub_shm_take(struct kipc__hub *h, unsigned first, unsigned last)
 {
-	int64_t deadline = kipc__deadline(BURIAL_NS);
 	struct timespec nap = kipc__timespec(BURIAL_NAP);
+	unsigned looks = BURIAL_LOOKS;
 	int r;
 
 	for (;;) {
 		look_between(h, first, last);
 		r = take_free(h, first, last);
-		if (r != -EBUSY || !being_buried(h, first, last) || kipc__now() >= deadline)
+		if (r != -EBUSY || !being_buried(h, first, last) || --looks == 0)
 			return r;
 		nanosleep(&nap, NULL);
 	}

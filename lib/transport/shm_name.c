@@ -20,14 +20,18 @@
 #define SETUP_NAP (1000 * 1000)
 #define ATTEMPTS  100
 
+/* Time in which this process does not run does not count: whoever holds the lock may have been stopped with
+ * it, and needs a moment when both go on.
+ */
 int kipc__shm_setup_lock(struct kipc__lockfile *f, int64_t patience)
 {
-	int64_t deadline = kipc__deadline(patience);
 	struct timespec nap = kipc__timespec(SETUP_NAP);
+	int64_t left;
 	int r;
 
-	while ((r = kipc__lockfile_take(f, KIPC__SHM_SETUP_BYTE)) == -EBUSY &&
-	       kipc__now() < deadline)
+	for (left = patience;
+	     (r = kipc__lockfile_take(f, KIPC__SHM_SETUP_BYTE)) == -EBUSY && left > 0;
+	     left -= SETUP_NAP)
 		nanosleep(&nap, NULL);
 	return r;
 }
