@@ -62,14 +62,16 @@ void kipc__shm_wake(struct kipc__ring_chan *c, unsigned side)
 
 /* ---- life ------------------------------------------------------------------------------- */
 
-/* An end will neither write nor read any more: say so where its peer looks. */
+/* An end will neither write nor read any more: say so where its peer looks. The state first: whoever has
+ * been told looks for nothing else, so nothing may be missing then, even if this process is killed here.
+ */
 void kipc__shm_gone(struct kipc__ring_chan *c, unsigned end, uint32_t how)
 {
 	struct kipc_ring_bells *bells = c->status->bells;
 
+	kipc__store_release(&c->status->ends[end].state, KIPC_END_DEAD); /* pairs with shm_peer() */
 	kipc__fetch_or(&bells[end].space.gone, how);
 	kipc__fetch_or(&bells[1 - end].data.gone, how);
-	kipc__store_release(&c->status->ends[end].state, KIPC_END_DEAD);
 }
 
 int kipc__shm_shut(struct kipc__ring_chan *c, unsigned dirs)
