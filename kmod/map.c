@@ -9,6 +9,7 @@
  */
 #include <linux/fs.h>
 #include <linux/mm.h>
+#include <linux/sched/signal.h>
 
 #include "chan.h"
 #include "compat.h"
@@ -103,31 +104,37 @@ static int kipc_map_check(const struct kipc_end *end, const struct kipc_area *ar
 	return kipc_chan_may_write(end);
 }
 
-static int kipc_map_insert(const struct kipc_area *area, struct vm_area_struct *vma)
+/* Pages of one step. A gigabyte of them takes a while. */
+#define KIPC_MAP_STEP 1024UL
+
+/* What is not inserted, for lack of page tables, comes by faults. */
+static void kipc_map_insert(const struct kipc_area *area, struct vm_area_struct *vma)
 {
 	unsigned long index = vma->vm_pgoff - (area->offset >> PAGE_SHIFT);
 	unsigned long address = vma->vm_start;
 	int rc = 0;
 
-	while (address < vma->vm_end && !rc) {
+	while (address < vma->vm_end && !rc && !fatal_signal_pending(current)) {
 		unsigned long first = index % area->nr_pages;
-		unsigned long nr =
-			min(area->nr_pages - first, (vma->vm_end - address) >> PAGE_SHIFT);
+		unsigned long nr = min3(area->nr_pages - first,
+		                        (vma->vm_end - address) >> PAGE_SHIFT, KIPC_MAP_STEP);
 		unsigned long left = nr;
 
 		rc = vm_insert_pages(vma, address, area->pages + first, &left);
 		address += nr << PAGE_SHIFT;
 		index += nr;
+		cond_resched();
 	}
-	return rc;
 }
 
-int kipc_map_area(struct kipc_area *area, struct vm_area_struct *vma)
+void kipc_map_area(struct kipc_area *area, struct vm_area_struct *vma,
+                   const struct vm_operations_struct *ops)
 {
 	kipc_compat_vm_flags(vma, VM_DONTEXPAND | VM_DONTCOPY | VM_DONTDUMP,
 	                     VM_MAYEXEC | (vma->vm_flags & VM_WRITE ? 0 : VM_MAYWRITE));
 	vma->vm_private_data = area;
-	return kipc_map_insert(area, vma);
+	vma->vm_ops = ops;
+	kipc_map_insert(area, vma);
 }
 
 int kipc_map_file(struct file *file, struct vm_area_struct *vma)
@@ -137,16 +144,12 @@ int kipc_map_file(struct file *file, struct vm_area_struct *vma)
 	int rc = kipc_map_check(end, area, vma);
 	bool owns;
 
-	if (!rc)
-		rc = kipc_map_area(area, vma);
 	if (rc)
 		return rc;
-
-	/* Last, because a mapping that fails is not closed. */
 	owns = area->owns && (vma->vm_flags & VM_WRITE);
 	if (owns)
 		rc = kipc_chan_map(end, vma->vm_mm);
 	if (!rc)
-		vma->vm_ops = owns ? &kipc_map_owner_ops : &kipc_map_ops;
+		kipc_map_area(area, vma, owns ? &kipc_map_owner_ops : &kipc_map_ops);
 	return rc;
 }

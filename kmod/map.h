@@ -15,8 +15,12 @@ int kipc_map_seat(struct file *file, struct vm_area_struct *vma); /* of one of m
 /* What no area of any channel allows: -EINVAL, -EACCES. */
 int kipc_map_check_flags(const struct vm_area_struct *vma);
 
-/* Maps the part of the area that the mapping asks for; never more than it asks for now. */
-int kipc_map_area(struct kipc_area *area, struct vm_area_struct *vma);
+/* Maps the part of the area that the mapping asks for; never more than it asks for now. It comes last, and
+ * does not fail: other threads can write a page as soon as it is there, whatever mmap says in the end, and
+ * a mapping that fails is not closed. So whoever counts the mapping has done so before.
+ */
+void kipc_map_area(struct kipc_area *area, struct vm_area_struct *vma,
+                   const struct vm_operations_struct *ops);
 
 /* What a mapping does later; vm_private_data is its area. */
 extern const struct vm_operations_struct kipc_map_ops;

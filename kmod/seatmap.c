@@ -95,17 +95,13 @@ int kipc_map_seat(struct file *file, struct vm_area_struct *vma)
 	bool writes = vma->vm_flags & VM_WRITE;
 	int rc = kipc_map_seat_check(seat, area, vma);
 
-	if (!rc)
-		rc = kipc_map_area(area, vma);
 	if (rc)
 		return rc;
-
-	/* Last, because a mapping that fails is not closed. */
 	if (writes && area == &seat->hub->areas[KIPC_HUB_AREA_CTRL])
 		rc = kipc_seat_map(seat, vma->vm_mm);
 	else if (writes)
 		rc = kipc_seat_map_data(seat, vma->vm_mm);
 	if (!rc)
-		vma->vm_ops = writes ? &kipc_map_writer_ops : &kipc_map_ops;
+		kipc_map_area(area, vma, writes ? &kipc_map_writer_ops : &kipc_map_ops);
 	return rc;
 }

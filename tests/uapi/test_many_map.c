@@ -3,6 +3,8 @@
  * Channels with many ends: who may map what.
  */
 #include <criterion/criterion.h>
+#include <fcntl.h>
+#include <pthread.h>
 #include <string.h>
 #include <unistd.h>
 #include "many.h"
@@ -131,6 +133,57 @@ Test(many_map, a_second_mapping_keeps_the_end_alive)
 	must_eq(m.status->ends[0].generation, 1);
 	must_sys(munmap(again, PAGE));
 	must_eq(many_state(&m, 0), KIPC_END_REAP);
+}
+
+/* What another thread can write while mmap is under way, whose address it knows. */
+struct glance {
+	void *at;
+	bool stop;
+	unsigned long seen;
+};
+
+static void *glance_at(void *arg)
+{
+	struct glance *g = arg;
+	int zero = (int)must_sys(open("/dev/zero", O_RDONLY | O_CLOEXEC));
+	uint64_t seed = 1;
+
+	while (!__atomic_load_n(&g->stop, __ATOMIC_RELAXED)) {
+		volatile uint64_t delay = harness_random(&seed) >> 48;
+
+		while (delay)
+			delay--;
+		if (read(zero, g->at, 1) == 1)
+			g->seen++;
+		else
+			must_eq(errno, EFAULT);
+	}
+	close(zero);
+	return NULL;
+}
+
+/* A place is free again when nothing of it is mapped writable. So what is refused is never there, not for
+ * the length of the call either.
+ */
+Test(many_map, a_mapping_that_is_refused_never_had_a_page)
+{
+	struct kipc_ioc_create c = many_arg(harness_name(), KIPC_KIND_PUBSUB, PUB);
+	const size_t bytes = 2 * (c.ring_bytes[0] = 16 << 20);
+	int fixed = MAP_SHARED | MAP_FIXED;
+	struct glance g = { NULL };
+	pthread_t thread;
+
+	must_eq(uapi_call(uapi_control(), KIPC_IOC_CREATE, &c), 0);
+	g.at = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	must(g.at != MAP_FAILED);
+	must_eq(pthread_create(&thread, NULL, glance_at, &g), 0);
+	for (unsigned i = 0; i < harness_rounds(1000); i++) {
+		must(mmap(g.at, bytes, RW, fixed, c.fd[0], DATA_OFF) == MAP_FAILED);
+		must_eq(errno, EPERM); /* it does not own the end */
+	}
+	__atomic_store_n(&g.stop, true, __ATOMIC_RELAXED);
+	must_eq(pthread_join(thread, NULL), 0);
+	must_eq(g.seen, 0);
 }
 
 /* ---- places ----------------------------------------------------------------------------- */
