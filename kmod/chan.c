@@ -241,15 +241,23 @@ static int kipc_chan_judge(const struct kipc_name *name, const struct kipc_ioc_a
 {
 	const struct kipc_chan *chan = container_of(name, struct kipc_chan, name);
 
-	if (arg->role || arg->slots || arg->stride || arg->classes || arg->held_plus_1)
-		return -EINVAL;
 	return kipc_chan_suits(chan, arg) ? 0 : -EEXIST;
+}
+
+/* Malformed whether there is such a name or not. */
+static bool kipc_chan_asks_ok(const struct kipc_ioc_attach *arg)
+{
+	return arg->kind == KIPC_KIND_PAIR &&
+	       !(arg->role || arg->slots || arg->stride || arg->classes || arg->held_plus_1);
 }
 
 struct kipc_chan *kipc_chan_claim(const struct kipc_ioc_attach *arg)
 {
-	struct kipc_name *name = kipc_name_claim(arg, kipc_chan_judge);
+	struct kipc_name *name;
 
+	if (!kipc_chan_asks_ok(arg))
+		return ERR_PTR(-EINVAL);
+	name = kipc_name_claim(arg, kipc_chan_judge);
 	return IS_ERR(name) ? ERR_CAST(name) : container_of(name, struct kipc_chan, name);
 }
 

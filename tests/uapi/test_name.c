@@ -162,6 +162,25 @@ Test(name, attach_refuses_what_does_not_fit)
 	must_sys(close(fd));
 }
 
+/* Nothing is looked up for a call that makes no sense. */
+Test(name, attach_refuses_what_is_malformed_before_it_looks)
+{
+	struct kipc_ioc_attach good = attach_arg(harness_name()), a;
+	int control = uapi_control();
+
+	must_eq(uapi_call(control, KIPC_IOC_ATTACH, &good), -ENOENT);
+	a = good, a.kind = 0;
+	must_eq(uapi_call(control, KIPC_IOC_ATTACH, &a), -EINVAL);
+	a = good, a.kind = UINT32_MAX;
+	must_eq(uapi_call(control, KIPC_IOC_ATTACH, &a), -EINVAL);
+	a = good, a.role = KIPC_ROLE_PUBLISHER;
+	must_eq(uapi_call(control, KIPC_IOC_ATTACH, &a), -EINVAL);
+	a = good, a.slots = 1;
+	must_eq(uapi_call(control, KIPC_IOC_ATTACH, &a), -EINVAL);
+	a = good, a.held_plus_1 = 1;
+	must_eq(uapi_call(control, KIPC_IOC_ATTACH, &a), -EINVAL);
+}
+
 Test(name, what_could_not_be_told_did_not_happen)
 {
 	const char *name = harness_name();
