@@ -63,6 +63,8 @@ int kipc_chan_set(struct kipc_chan *c, enum kipc_opt opt, uint64_t value)
 		c->wait = (unsigned)value;
 		return 0;
 	case KIPC_OPT_SPIN_NS:
+		if (!kipc__spin_ok(value))
+			return -EINVAL;
 		c->spin_ns = value;
 		return 0;
 	case KIPC_OPT_RING_BYTES:

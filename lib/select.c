@@ -108,7 +108,7 @@ int kipc__select(const char *scheme, unsigned kind, const struct kipc__transport
 
 	if (strcmp(scheme, "auto") != 0)
 		return exactly(scheme, kind, out);
-	if (!wanted || !*wanted)
+	if (!wanted || !*wanted || strcmp(wanted, "auto") == 0)
 		return best(kind, out);
 	r = exactly(wanted, kind, out);
 	if (r < 0)

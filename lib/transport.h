@@ -59,6 +59,12 @@ struct kipc__config {
 #define KIPC__GIVEN_HELD    (1u << 11)
 #define KIPC__SPIN_MEASURED UINT64_MAX
 
+/* Transports add it to a time. */
+static inline bool kipc__spin_ok(uint64_t ns)
+{
+	return ns <= INT64_MAX || ns == KIPC__SPIN_MEASURED;
+}
+
 struct kipc__calls;
 
 /* What every handle starts with. A transport embeds it as its first member. */

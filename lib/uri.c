@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <kipc_queue.h>
@@ -90,6 +91,14 @@ static int set_wait(struct kipc__config *cfg, uint64_t wait)
 	if (wait < KIPC_WAIT_ADAPTIVE || wait > KIPC_WAIT_BLOCK)
 		return -EINVAL;
 	cfg->wait = (unsigned)wait;
+	return 0;
+}
+
+static int set_spin(struct kipc__config *cfg, uint64_t ns)
+{
+	if (!kipc__spin_ok(ns))
+		return -EINVAL;
+	cfg->spin_ns = ns;
 	return 0;
 }
 
@@ -343,6 +352,12 @@ static int tail_check(const struct kipc_opts *o)
 	return 0;
 }
 
+static int out_of_range(const char *field, uint64_t value)
+{
+	kipc__why_set("opts.%s is %" PRIu64 ", which is out of range", field, value);
+	return -EINVAL;
+}
+
 static int opts_apply(struct kipc__config *cfg, const struct kipc_opts *opts)
 {
 	struct kipc_opts o = { 0 };
@@ -351,14 +366,16 @@ static int opts_apply(struct kipc__config *cfg, const struct kipc_opts *opts)
 	if (r < 0)
 		return r;
 	memcpy(&o, opts, opts->size < sizeof(o) ? opts->size : sizeof(o));
-	if ((o.ring_bytes && set_size(cfg, o.ring_bytes) < 0) ||
-	    (o.mode && set_mode(cfg, o.mode) < 0) || (o.align && set_align(cfg, o.align) < 0) ||
-	    (o.wait && set_wait(cfg, o.wait) < 0)) {
-		kipc__why_set("a value in opts is out of range");
-		return -EINVAL;
-	}
-	if (o.spin_ns)
-		cfg->spin_ns = o.spin_ns;
+	if (o.ring_bytes && set_size(cfg, o.ring_bytes) < 0)
+		return out_of_range("ring_bytes", o.ring_bytes);
+	if (o.mode && set_mode(cfg, o.mode) < 0)
+		return out_of_range("mode", o.mode);
+	if (o.align && set_align(cfg, o.align) < 0)
+		return out_of_range("align", o.align);
+	if (o.wait && set_wait(cfg, o.wait) < 0)
+		return out_of_range("wait", o.wait);
+	if (o.spin_ns && set_spin(cfg, o.spin_ns) < 0)
+		return out_of_range("spin_ns", o.spin_ns);
 	return o.node_plus_1 ? set_node(cfg, (int)(o.node_plus_1 - 1)) : 0;
 }
 

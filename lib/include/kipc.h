@@ -566,7 +566,7 @@ enum kipc_opt {
 	KIPC_OPT_NODE,           /* get: NUMA node of the memory + 1; 0: not placed */
 	KIPC_OPT_PAGE_BYTES,     /* get: size of the pages behind the ring; 0: no ring */
 	KIPC_OPT_WAIT,           /* get, set: KIPC_WAIT_* */
-	KIPC_OPT_SPIN_NS,        /* get, set: bound of an adaptive spin */
+	KIPC_OPT_SPIN_NS, /* get, set: bound of an adaptive spin; UINT64_MAX: as measured here */
 
 	/* get, of a queue */
 	KIPC_OPT_SLOTS = 32,  /* messages of one priority that it holds */

@@ -36,7 +36,8 @@ static void shm_probe(struct kipc__verdict *v)
 	v->status = kipc__region_probe();
 	if (v->status == 0)
 		return;
-	snprintf(v->why, sizeof(v->why), "/dev/shm: %s", kipc_strerror(v->status));
+	snprintf(v->why, sizeof(v->why), "/dev/shm: %s",
+	         v->status == -EACCES ? "this user may not write there" : kipc_strerror(v->status));
 	snprintf(v->cure, sizeof(v->cure), "mount a writable tmpfs on /dev/shm");
 }
 

@@ -144,7 +144,9 @@ Test(input, malformed_arguments)
 Test(input, malformed_options)
 {
 	const struct kipc_opts good = { .size = sizeof(good) };
-	struct kipc_opts bad[] = { good, good, good, good, good, good, good };
+	struct kipc_opts bad[] = { good, good, good, good, good, good, good, good };
+	static const char *const named[] = { "size",  "size", "ring_bytes", "mode",
+		                             "align", "wait", "node",       "spin_ns" };
 	struct {
 		struct kipc_opts opts;
 		uint64_t tail[4];
@@ -158,8 +160,11 @@ Test(input, malformed_options)
 	bad[4].align = 12;
 	bad[5].wait = 4;
 	bad[6].node_plus_1 = 10000;
-	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+	bad[7].spin_ns = (uint64_t)INT64_MAX + 1;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
 		refuse_pair("shm://", KIPC_PAIR, &bad[i], -EINVAL);
+		must(strstr(kipc_why(), named[i]));
+	}
 	must_eq(kipc_chan_pair(c, "shm://", KIPC_PAIR, &longer.opts), 0);
 	kipc_chan_close(c[0]);
 	kipc_chan_close(c[1]);

@@ -72,6 +72,10 @@ Test(know, environment_overrides_auto)
 	setenv("KIPC_TRANSPORT", "nosuch", 1);
 	must_eq(kipc_chan_pair(c, "auto://", KIPC_PAIR, NULL), -EPROTONOSUPPORT);
 	must(strstr(kipc_why(), "nosuch"));
+	setenv("KIPC_TRANSPORT", "auto", 1); /* leaves the choice where it is */
+	must_eq(kipc_chan_pair(c, "auto://", KIPC_PAIR, NULL), 0);
+	kipc_chan_close(c[0]);
+	kipc_chan_close(c[1]);
 }
 
 Test(know, version)
@@ -205,6 +209,10 @@ EACH_FORM(know_numbers)
 	must_eq(chan_get(d.end[0], KIPC_OPT_SPIN_NS), 777);
 	must_eq(kipc_chan_set(d.end[0], KIPC_OPT_SPIN_NS, 0), 0);
 	must_eq(chan_get(d.end[0], KIPC_OPT_SPIN_NS), 0);
+	must_eq(kipc_chan_set(d.end[0], KIPC_OPT_SPIN_NS, INT64_MAX), 0);
+	must_eq(kipc_chan_set(d.end[0], KIPC_OPT_SPIN_NS, (uint64_t)INT64_MAX + 1), -EINVAL);
+	must_eq(chan_get(d.end[0], KIPC_OPT_SPIN_NS), INT64_MAX);
+	must_eq(kipc_chan_set(d.end[0], KIPC_OPT_SPIN_NS, UINT64_MAX), 0); /* as measured */
 	must_eq(kipc_chan_set(d.end[0], KIPC_OPT_WAIT, 0), -EINVAL);
 	must_eq(kipc_chan_set(d.end[0], KIPC_OPT_WAIT, 4), -EINVAL);
 	must_eq(kipc_chan_set(d.end[0], KIPC_OPT_MAX_MSG, 10), -EACCES);
