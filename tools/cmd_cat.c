@@ -2,9 +2,10 @@
 /* kipc cat - stdin to a channel, a channel to stdout */
 #include "cat.h"
 
-#include <errno.h>
+#include <stdlib.h>
 
 #define CHUNK_MAX (1u << 20)
+#define RING_MAX  (1u << 30)
 
 /* ---- arguments -------------------------------------------------------------------------- */
 
@@ -31,7 +32,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case 'b':
 		t->opts.ring_bytes = parse_bytes("--size", arg);
-		return 0;
+		if (t->opts.ring_bytes <= RING_MAX)
+			return 0;
+		complain("--size", "'%s' is more than a ring can have, 1G", arg);
+		exit(STATUS_BAD);
 	case KEY_CHUNK:
 		t->chunk = parse_bytes("--chunk", arg);
 		return 0;

@@ -269,9 +269,7 @@ int cmd_doctor(int argc, char **argv)
 	for (unsigned i = 0; i < NR_KINDS; i++)
 		ask_auto(&took[i]);
 	(json ? put_all : print_all)(found, n, took);
-	if (fflush(stdout)) {
-		complain("stdout", "%s", strerror(errno));
+	if (stdout_flush())
 		return STATUS_BAD;
-	}
 	return any ? 0 : STATUS_MISSING;
 }

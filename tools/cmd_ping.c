@@ -334,10 +334,8 @@ int cmd_ping(int argc, char **argv)
 	if (pid > 0)
 		while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 			;
-	if (fflush(stdout)) {
-		complain("stdout", "%s", strerror(errno));
+	if (stdout_flush())
 		return STATUS_BAD;
-	}
 	if (stop_asked() && status)
 		stop_obey();
 	return status;

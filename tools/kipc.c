@@ -58,11 +58,11 @@ int main(int argc, char **argv)
 	}
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
 		help(stdout);
-		return fflush(stdout) ? STATUS_BAD : 0;
+		return stdout_flush();
 	}
 	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) {
 		version_print();
-		return fflush(stdout) ? STATUS_BAD : 0;
+		return stdout_flush();
 	}
 	c = find(argv[1]);
 	if (!c) {

@@ -138,7 +138,7 @@ wrong_arguments() {
 	refuse 1 'number of bytes' cat --send --size 1X shm://x
 	refuse 1 'number of bytes' cat --send --size 99999999999999999999 shm://x
 	refuse 1 'number of bytes' cat --send --size 99999999999G shm://x
-	refuse 1 '' cat --send --size 2G shm://x
+	refuse 1 '--size' cat --send --size 2G shm://x
 	refuse 1 'number of bytes' cat --send --chunk 0 shm://x
 	refuse 1 'at most' cat --send --chunk 1G "shm://$id-chunk"
 	refuse 1 'number of seconds' cat --recv --timeout nan shm://x
@@ -358,9 +358,21 @@ assert d["machine"]["kernel"]' && ok || bad 'doctor --json'
 	else
 		skip 'doctor --json' 'no python3 here'
 	fi
-	timeout 20 "$kipc" doctor >/dev/full 2>"$dir/err"
-	same 'doctor, no room' 1 $?
-	one_line 'doctor, no room' "$dir/err" 'No space left'
+}
+
+# What only prints says so when it could not.
+no_room() {
+	local words
+	for words in doctor 'doctor --json' --help --version 'cat --help' 'ping --version'; do
+		# shellcheck disable=SC2086
+		timeout 20 "$kipc" $words >/dev/full 2>"$dir/err"
+		same "$words, no room" 1 $?
+		one_line "$words, no room" "$dir/err" 'stdout: No space left'
+		# shellcheck disable=SC2086
+		timeout 20 "$kipc" $words >&- 2>"$dir/err"
+		same "$words, no stdout" 1 $?
+		one_line "$words, no stdout" "$dir/err" 'stdout: Bad file descriptor'
+	done
 }
 
 # ---- all ----------------------------------------------------------------------------
@@ -375,6 +387,7 @@ if [ ${#schemes[@]} = 0 ]; then
 	runs kmod && schemes+=(kmod)
 	wrong_arguments
 	doctor
+	no_room
 	if said=$(tools/examples/test-readme.sh 2>&1); then ok; else bad "$said"; fi
 fi
 for scheme in "${schemes[@]}"; do

@@ -57,6 +57,16 @@ int complain_of(const char *what, int err)
 	return status_of(err);
 }
 
+int stdout_flush(void)
+{
+	errno = 0;
+	if (!fflush(stdout) && !ferror(stdout))
+		return 0;
+	/* An earlier write may have failed, and nothing be left to flush. */
+	complain("stdout", "%s", strerror(errno ? errno : EIO));
+	return STATUS_BAD;
+}
+
 void version_print(void)
 {
 	printf("kipc %s\n", kipc_version());
@@ -80,10 +90,10 @@ static error_t parse_common(int key, char *arg, struct argp_state *state)
 	case 'h':
 		argp_help(state->root_argp, stdout, ARGP_HELP_STD_HELP & ~ARGP_HELP_EXIT_OK,
 		          state->name);
-		exit(fflush(stdout) ? STATUS_BAD : 0);
+		exit(stdout_flush());
 	case 'V':
 		version_print();
-		exit(fflush(stdout) ? STATUS_BAD : 0);
+		exit(stdout_flush());
 	case ARGP_KEY_INIT:
 		state->child_inputs[0] = state->input;
 		return 0;

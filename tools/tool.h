@@ -40,6 +40,9 @@ int complain_of(const char *what, int err);
 /* Exit status for a result of the library. */
 int status_of(int err);
 
+/* What was printed goes out: 0, or the status to exit with after saying why it did not. */
+int stdout_flush(void);
+
 void version_print(void);
 
 /* ---- arguments -------------------------------------------------------------------------- */
