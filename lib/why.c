@@ -77,6 +77,8 @@ static const struct {
 	{ EEXIST, "the name exists, or the channel has another geometry" },
 	{ EBUSY, "both ends are taken, or one operation is still pending" },
 	{ ENOSPC, "no room, or a limit is reached" },
+	{ EFBIG,
+	  "shared memory of that size is beyond this process's limit for files (ulimit -f)" },
 	{ ENOMEM, "out of memory" },
 	{ EMFILE, "too many open files in this process" },
 	{ ENFILE, "too many open files in the system" },

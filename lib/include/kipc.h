@@ -125,7 +125,7 @@ struct kipc_opts {
  * -EEXIST: KIPC_EXCL; or the name has another geometry than the one asked for explicitly;
  * -EBUSY: both ends are taken; -EACCES: no permission; -ENODEV: the transport does not run here;
  * -EPROTONOSUPPORT: unknown scheme; -ENAMETOOLONG; -EBADMSG: the name is no kipc channel;
- * -ENOSPC: limit or no room; -ENOMEM; -EMFILE.
+ * -ENOSPC: limit or no room; -EFBIG: shm, more than RLIMIT_FSIZE; -ENOMEM; -EMFILE.
  */
 KIPC_API int kipc_chan_open(struct kipc_chan **out, const char *uri, unsigned flags,
                             const struct kipc_opts *opts);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -62,13 +63,23 @@ int kipc__region_name_check(const char *name)
 	return 0;
 }
 
+/* Asked before, because who exceeds it gets SIGXFSZ, which kills. */
+static bool limit_allows(uint64_t bytes)
+{
+	struct rlimit limit;
+
+	return getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY ||
+	       bytes <= limit.rlim_cur;
+}
+
 static int resize(int *fd, uint64_t bytes)
 {
-	int r;
+	int r = limit_allows(bytes) ? 0 : -EFBIG;
 
-	if (ftruncate(*fd, (off_t)bytes) == 0)
+	if (r == 0 && ftruncate(*fd, (off_t)bytes) == 0)
 		return 0;
-	r = -errno;
+	if (r == 0)
+		r = -errno;
 	kipc__fd_close(*fd);
 	return r;
 }

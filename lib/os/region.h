@@ -20,7 +20,9 @@
 /* Is this a name: 1 to 63 of [A-Za-z0-9._-], no dot in front? 0, -EINVAL or -ENAMETOOLONG. */
 int kipc__region_name_check(const char *name);
 
-/* A nameless file of this size, its pages not yet reserved (so that a NUMA node can be set first). */
+/* A nameless file of this size, its pages not yet reserved (so that a NUMA node can be set first). -EFBIG:
+ * this process may not have files of that size.
+ */
 int kipc__region_memfd(int *fd, uint64_t bytes);
 int kipc__region_nameless(int *fd, uint64_t bytes, mode_t mode);
 

@@ -100,6 +100,26 @@ EACH_FORM(resource_no_descriptor_left)
 	must_ok(r);
 }
 
+/* Shared memory is a file to the kernel, and who makes one longer than allowed is killed by a signal. */
+EACH_FORM(resource_limit_of_files)
+{
+	struct rlimit limit = { .rlim_cur = 10000, .rlim_max = RLIM_INFINITY };
+	char uri[URI_MAX];
+	unsigned before;
+	int r;
+
+	form_uri(f, "", uri, sizeof(uri));
+	must_ok(try_both(f, uri));
+	before = form_fds();
+	must_sys(setrlimit(RLIMIT_FSIZE, &limit));
+	r = try_both(f, uri);
+	must(strcmp(f->scheme, "shm") ? r >= 0 : r == -EFBIG);
+	limit.rlim_cur = RLIM_INFINITY;
+	must_sys(setrlimit(RLIMIT_FSIZE, &limit));
+	must_ok(try_both(f, uri));
+	must_eq(form_fds(), before);
+}
+
 /* A full /dev/shm is an error of the open, not a SIGBUS later. */
 Test(shm_named, resource_no_room, .init = harness_begin, .fini = harness_end)
 {
