@@ -11,7 +11,7 @@
 BENCH_DIR := $(BUILD)/bench
 BENCH_SRC := $(wildcard bench/*.c)
 BENCH_OBJ := $(BENCH_SRC:%.c=$(BUILD)/%.o)
-BENCH_REPORT_SRC := $(wildcard bench/report/*.c)
+BENCH_REPORT_SRC := $(wildcard bench/report/*.c) bench/whole.c
 BENCH_REPORT_OBJ := $(BENCH_REPORT_SRC:%.c=$(BUILD)/%.o)
 BENCH_CFLAGS := -Ibench -Ilib/include
 BENCH_COMMIT = $(shell git describe --always --dirty 2>/dev/null || echo $(VERSION))
@@ -36,7 +36,7 @@ BENCH_PEERS := $(foreach p,$(BENCH_PEER_HEADERS),$(call peer_here,$(firstword $(
 BENCH_PEER_SO := $(BENCH_PEERS:%=$(BENCH_DIR)/peers/%.so)
 endif
 
-.PHONY: bench bench-run bench-build
+.PHONY: bench bench-run bench-build test-bench
 
 # What the machine lacks comes first; whatever is built after it finds it there.
 bench:
@@ -45,6 +45,10 @@ bench:
 	$(Q)$(MAKE) --no-print-directory bench-run
 
 bench-build: $(BENCH_DIR)/kipc-bench $(BENCH_DIR)/kipc-bench-report $(BENCH_PEER_SO)
+
+# Its command line, nothing measured; the last line is "bench: N passed, N failed, N skipped".
+test-bench: bench-build
+	$(Q)BUILD=$(BUILD) bench/test.sh
 
 bench-run:
 	$(Q)$(BENCH_DIR)/kipc-bench $(if $(filter-out 0,$(QUICK)),--quick) \

@@ -2,6 +2,7 @@
 /* json.c - the results as a file; see json.h. README.md lists the fields. */
 #include "json.h"
 
+#include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 
 #include "clock.h"
 #include "machine.h"
+#include "whole.h"
 
 static const size_t rep_p50 = offsetof(struct rep, p50);
 static const size_t rep_rate = offsetof(struct rep, msgs_per_s);
@@ -213,30 +215,21 @@ static json_t *list_probes(const struct run *run)
 	return list;
 }
 
-/* The results go beside path first, so that a run that is cut short leaves the older ones alone. */
-static void name_part(char *part, size_t size, const char *path)
-{
-	snprintf(part, size, "%s.part", path);
-}
-
 int json_try(const char *path)
 {
-	char part[4096];
-	FILE *f;
+	struct whole w;
+	int r = whole_begin(&w, path);
 
-	name_part(part, sizeof(part), path);
-	f = fopen(part, "we");
-	if (!f)
-		return -errno;
-	fclose(f);
-	return remove(part) < 0 ? -errno : 0;
+	if (r == 0)
+		(void)whole_end(&w, -ECANCELED); /* of a try nothing stays */
+	return r;
 }
 
 int json_write(const char *path, const struct run *run, const struct json_extra *extra)
 {
 	json_t *all = json_object(), *rows = json_array();
-	char part[4096];
-	int r;
+	struct whole w;
+	int r = whole_begin(&w, path);
 
 	for (unsigned int i = 0; i < run->plan->tasks; i++)
 		add_rows(rows, &run->plan->task[i]);
@@ -246,10 +239,10 @@ int json_write(const char *path, const struct run *run, const struct json_extra 
 	json_object_set_new(all, "transports", list_mechs());
 	json_object_set_new(all, "rows", rows);
 	json_object_set_new(all, "probes", list_probes(run));
-	name_part(part, sizeof(part), path);
-	r = json_dump_file(all, part, JSON_INDENT(1) | JSON_REAL_PRECISION(6));
+	if (r == 0 && json_dump_file(all, w.part, JSON_INDENT(1) | JSON_REAL_PRECISION(6)) < 0)
+		r = whole_end(&w, -EIO);
+	else if (r == 0)
+		r = whole_end(&w, 0);
 	json_decref(all);
-	if (r < 0)
-		return -EIO;
-	return rename(part, path) < 0 ? -errno : 0;
+	return r;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* main.c - the command line of kipc-bench */
 #include <argp.h>
+#include <errno.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -71,20 +72,36 @@ static _Noreturn void refuse(const char *what, const char *text, const char *why
 	exit(2);
 }
 
+static int complain(const char *what, int err)
+{
+	fprintf(stderr, "kipc: bench: %s: %s\n", what, strerror(-err));
+	return 1;
+}
+
+/* What was printed goes out: the status to exit with. */
+static int flush(void)
+{
+	errno = 0;
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return 0;
+	return complain("stdout", errno ? -errno : -EIO);
+}
+
 static unsigned long parse_number(const char *what, const char *text, unsigned long low,
                                   unsigned long high)
 {
 	char *end, why[64];
 	unsigned long v = strtoul(text, &end, 10);
+	unsigned int shift = 0;
 
 	if (end != text && *end == 'K')
-		v <<= 10, end++;
+		shift = 10, end++;
 	else if (end != text && *end == 'M')
-		v <<= 20, end++;
+		shift = 20, end++;
 	snprintf(why, sizeof(why), "not a number from %lu to %lu", low, high);
-	if (end == text || *end || v < low || v > high || *text == '-')
+	if (end == text || *end || v > high >> shift || v << shift < low || *text == '-')
 		refuse(what, text, why);
-	return v;
+	return v << shift;
 }
 
 static void parse_sizes(struct arguments *a, char *list)
@@ -101,6 +118,14 @@ static void parse_sizes(struct arguments *a, char *list)
 		a->sizes[a->plan.n_sizes++] = size;
 	}
 	a->plan.sizes = a->sizes;
+}
+
+/* One that were cut off would match what nobody asked for. */
+static const char *parse_only(const char *text)
+{
+	if (strlen(text) > PLAN_ONLY_MAX)
+		refuse("only", text, "too long");
+	return text;
 }
 
 /* Tried at once: a whole run of rows that say the same would help nobody. */
@@ -120,7 +145,7 @@ static void parse_cpus(struct arguments *a, const char *text)
 static _Noreturn void help(const struct argp_state *state)
 {
 	argp_help(state->root_argp, stdout, ARGP_HELP_STD_HELP & ~ARGP_HELP_EXIT_OK, state->name);
-	exit(0);
+	exit(flush());
 }
 
 /* argp itself takes two lines for it, and gives no help where it is not to say this. */
@@ -138,7 +163,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	if (key == 'q')
 		a->plan.quick = true;
 	else if (key == 'o')
-		a->plan.only = arg;
+		a->plan.only = parse_only(arg);
 	else if (key == 'j')
 		a->json = arg;
 	else if (key == KEY_SIZES)
@@ -175,7 +200,7 @@ static const struct argp argp = {
 	       "the hardware in one run, and writes the figures as JSON.",
 };
 
-static void list(const struct plan *plan)
+static int list(const struct plan *plan)
 {
 	for (unsigned int i = 0; i < plan->tasks; i++) {
 		const struct task *t = &plan->task[i];
@@ -186,6 +211,7 @@ static void list(const struct plan *plan)
 		       variant_names[c->variant], c->batch, progress_size(c->size), t->reps, c->ms,
 		       t->skipped[0] ? "  skipped: " : "", t->skipped);
 	}
+	return flush();
 }
 
 /* The command as it could be given again. */
@@ -196,12 +222,6 @@ static void join_words(char *text, size_t size, int argc, char **argv)
 	text[0] = '\0';
 	for (int i = 0; i < argc && at < size; i++)
 		at += snprintf(text + at, size - at, "%s%s", i ? " " : "", argv[i]);
-}
-
-static int complain(const char *what, int err)
-{
-	fprintf(stderr, "kipc: bench: %s: %s\n", what, strerror(-err));
-	return 1;
 }
 
 static unsigned int budget(const struct arguments *a)
@@ -236,10 +256,8 @@ int main(int argc, char **argv)
 		return complain("plan", r);
 	if (!plan.tasks)
 		refuse("only", a.plan.only, "no transport has such a name; see --list");
-	if (a.list) {
-		list(&plan);
-		return 0;
-	}
+	if (a.list)
+		return list(&plan);
 	r = json_try(a.json);
 	if (r < 0)
 		return complain(a.json, r);

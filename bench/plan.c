@@ -134,7 +134,7 @@ static const struct sweep quick_plan[] = {
 
 static bool wanted(const char *name, const struct sweep *w, const struct plan_options *o)
 {
-	char pattern[128];
+	char pattern[PLAN_ONLY_MAX + 3];
 
 	if (fnmatch(w->mech, name, 0) != 0)
 		return false;
@@ -148,7 +148,7 @@ static bool wanted(const char *name, const struct sweep *w, const struct plan_op
 static bool selected(const char *name, const struct sweep *w, const struct plan_options *o)
 {
 	struct plan_options part = *o;
-	char list[256], *rest = list, *item;
+	char list[PLAN_ONLY_MAX + 1], *rest = list, *item;
 
 	if (!o->only)
 		return wanted(name, w, o);

@@ -8,7 +8,8 @@
 #include "bench.h"
 #include "probe.h"
 
-#define REPS_MAX 12
+#define REPS_MAX      12
+#define PLAN_ONLY_MAX 120 /* length of the patterns of plan_options.only together */
 
 /* One accepted or rejected repetition, in figures. */
 struct rep {

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../whole.h"
 #include "bars.h"
 #include "page.h"
 #include "table.h"
@@ -27,10 +28,25 @@ static const struct argp_option options[] = {
 	{ NULL, 0, NULL, 0, NULL, 0 },
 };
 
+static int complain(const char *what, int err)
+{
+	fprintf(stderr, "kipc: bench-report: %s: %s\n", what, strerror(-err));
+	return 1;
+}
+
+/* What was printed goes out: the status to exit with. */
+static int flush(void)
+{
+	errno = 0;
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return 0;
+	return complain("stdout", errno ? -errno : -EIO);
+}
+
 static _Noreturn void help(const struct argp_state *state)
 {
 	argp_help(state->root_argp, stdout, ARGP_HELP_STD_HELP & ~ARGP_HELP_EXIT_OK, state->name);
-	exit(0);
+	exit(flush());
 }
 
 /* argp itself takes two lines for it, and gives no help where it is not to say this. */
@@ -106,41 +122,44 @@ static void print_tables(const struct results *all, bool every)
 	bars_text(stdout, all);
 }
 
-/* The file is replaced whole or not at all. */
 static int store(const char *path, const struct results *all)
 {
-	char part[4096];
-	int r;
+	struct whole w;
+	int r = whole_begin(&w, path);
 
-	snprintf(part, sizeof(part), "%s.part", path);
-	json_object_set_new(all->json, "bars", bars_json(all));
-	r = json_dump_file(all->json, part, JSON_INDENT(1) | JSON_REAL_PRECISION(6));
 	if (r < 0)
-		return -EIO;
-	return rename(part, path) < 0 ? -errno : 0;
+		return r;
+	json_object_set_new(all->json, "bars", bars_json(all));
+	r = json_dump_file(all->json, w.part, JSON_INDENT(1) | JSON_REAL_PRECISION(6));
+	return whole_end(&w, r < 0 ? -EIO : 0);
+}
+
+/* What was asked for beside the tables; the status to exit with. */
+static int write_files(const struct arguments *a, const struct results *all)
+{
+	int r = a->store ? store(a->in, all) : 0;
+
+	if (r < 0)
+		return complain(a->in, r);
+	r = a->html ? page_write(a->html, all) : 0;
+	if (r < 0)
+		return complain(a->html, r);
+	if (a->html)
+		printf("\nresults: %s\nreport:  %s\n", a->in, a->html);
+	return 0;
 }
 
 int main(int argc, char **argv)
 {
 	struct arguments a = { 0 };
 	struct results all;
-	int r = 0;
+	int status;
 
 	argp_parse(&argp, argc, argv, ARGP_NO_ERRS | ARGP_NO_HELP, NULL, &a);
 	if (rows_load(&all, a.in) < 0)
 		return 1;
 	print_tables(&all, a.all);
-	if (a.store)
-		r = store(a.in, &all);
-	if (r < 0)
-		fprintf(stderr, "kipc: bench: %s: %s\n", a.in, strerror(-r));
-	if (a.html && r == 0) {
-		r = page_write(a.html, &all);
-		if (r < 0)
-			fprintf(stderr, "kipc: bench: %s: %s\n", a.html, strerror(-r));
-		else
-			printf("\nresults: %s\nreport:  %s\n", a.in, a.html);
-	}
+	status = write_files(&a, &all);
 	rows_free(&all);
-	return r < 0;
+	return flush() || status;
 }

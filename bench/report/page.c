@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../whole.h"
 #include "bars.h"
 #include "plot.h"
 #include "table.h"
@@ -122,15 +123,19 @@ static void write_all(FILE *out, const struct results *all)
 
 int page_write(const char *path, const struct results *all)
 {
-	char part[4096];
+	struct whole w;
 	FILE *out;
+	int r = whole_begin(&w, path);
 
-	snprintf(part, sizeof(part), "%s.part", path);
-	out = fopen(part, "we");
+	if (r < 0)
+		return r;
+	out = fopen(w.part, "we");
 	if (!out)
-		return -errno;
+		return whole_end(&w, -errno);
 	write_all(out, all);
+	/* A page that misses something in the middle is none. */
+	r = ferror(out) ? -EIO : 0;
 	if (fclose(out) != 0)
-		return -errno;
-	return rename(part, path) < 0 ? -errno : 0;
+		r = -errno;
+	return whole_end(&w, r);
 }
