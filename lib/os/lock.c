@@ -189,6 +189,16 @@ void kipc__lockfile_drop(struct kipc__lockfile *f, unsigned byte)
 	kipc__mutex_unlock(KIPC__MUTEX_LOCKFILES);
 }
 
+bool kipc__lockfile_mine(struct kipc__lockfile *f, unsigned byte)
+{
+	bool mine;
+
+	kipc__mutex_lock(KIPC__MUTEX_LOCKFILES);
+	mine = *taken_here(f, byte) & bit_of(byte);
+	kipc__mutex_unlock(KIPC__MUTEX_LOCKFILES);
+	return mine;
+}
+
 /* Does another process hold one of n bytes? 1: yes, *pid is one that does; 0; negative errno. */
 static int held_elsewhere(int fd, unsigned byte, unsigned n, pid_t *pid)
 {

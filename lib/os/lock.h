@@ -43,6 +43,9 @@ void kipc__lockfile_drop(struct kipc__lockfile *f, unsigned byte);
 /* Does anybody hold it? 1: yes, *pid is who (0: not visible from here); 0: nobody; negative errno. */
 int kipc__lockfile_held(struct kipc__lockfile *f, unsigned byte, pid_t *pid);
 
+/* Does this process? No system call. */
+bool kipc__lockfile_mine(struct kipc__lockfile *f, unsigned byte);
+
 /* Does anybody hold one of the n bytes from this one on? What cannot be found out counts as held. */
 bool kipc__lockfile_any(struct kipc__lockfile *f, unsigned byte, unsigned n);
 

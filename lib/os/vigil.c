@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
 #include <liburing.h>
+#include <linux/futex.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
 #include "../core/atomic.h"
 #include "fork.h"
 #include "sys.h"
@@ -120,6 +124,25 @@ int kipc__vigil_open(struct kipc__vigil **out, const struct pollfd *what, unsign
 bool kipc__vigil_stands(const struct kipc__vigil *v)
 {
 	return v->thread == this_thread() && io_uring_cq_ready(&v->ring) == 0;
+}
+
+int kipc__vigil_sleep(uint32_t *mine, uint32_t expected_mine, uint32_t *shared, uint32_t expected,
+                      int64_t deadline)
+{
+	struct futex_waitv on[2] = {
+		{ .uaddr = (uintptr_t)shared, .val = expected, .flags = FUTEX_32 },
+		{ .uaddr = (uintptr_t)mine,
+		  .val = expected_mine,
+		  .flags = FUTEX_32 | FUTEX_PRIVATE_FLAG },
+	};
+	struct timespec until;
+	long r;
+
+	if (deadline != KIPC__NEVER)
+		until = kipc__timespec(deadline);
+	r = syscall(SYS_futex_waitv, on, 2, 0, deadline == KIPC__NEVER ? NULL : &until,
+	            CLOCK_MONOTONIC);
+	return r >= 0 || errno == EAGAIN ? 0 : -errno;
 }
 
 /* Until each word is safe: its look could be removed, so nothing stands behind it any more, or the change

@@ -20,7 +20,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define KIPC__VIGIL_MOST 2 /* descriptors */
+#define KIPC__VIGIL_MOST 32 /* descriptors */
 
 struct kipc__vigil;
 
@@ -36,6 +36,13 @@ int kipc__vigil_open(struct kipc__vigil **out, const struct pollfd *what, unsign
  * sleep on it.
  */
 bool kipc__vigil_stands(const struct kipc__vigil *v);
+
+/* Sleep on two words at once: on mine, which the vigil changes, while it is expected_mine, and on a shared one
+ * while that is expected. Until the absolute deadline (KIPC__NEVER: no end). 0: woken, a word differs, or for
+ * no reason; -ETIMEDOUT; -EINTR; -ENOSYS, -EPERM: not here. Costs more than a futex with a timer.
+ */
+int kipc__vigil_sleep(uint32_t *mine, uint32_t expected_mine, uint32_t *shared, uint32_t expected,
+                      int64_t deadline);
 
 /* From here on the word is left alone. Any thread; where something is just happening, waits for the
  * thread that opened it to have changed the word. In a forked child: gives up the copy. NULL is allowed.
