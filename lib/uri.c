@@ -267,7 +267,7 @@ static const struct {
 	{ "node", option_node, "a NUMA node or local", ANY_KIND, BOTH_WAYS },
 	{ "wait", option_wait, "spin, block or adaptive", ANY_KIND, BOTH_WAYS },
 	{ "spin", option_spin, "nanoseconds", ANY_KIND, BOTH_WAYS },
-	{ "uring", option_uring, "0 or 1", KIPC_PAIR, BOTH_WAYS },
+	{ "uring", option_uring, "0 or 1", ANY_KIND, BOTH_WAYS },
 	{ "rfo", option_rfo, "0 or 1", KIPC_PAIR | KIPC_QUEUE, BOTH_WAYS },
 	{ "loss", option_loss, "0 or 1", KIPC_PUBSUB, KIPC_RECV },
 	{ "join", option_join, "newest or oldest", KIPC_PUBSUB, KIPC_RECV },

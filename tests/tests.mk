@@ -44,7 +44,9 @@ $(BUILD)/tests/vm/roundtrip: tests/vm/roundtrip.c tests/vm/roundtrip_call.c test
 
 # What depends on how a kernel carries out io_uring's requests.
 TESTS_ASLEEP := asleep_until_something_comes asleep_when_a_second_owner_dies death_while_often_asleep \
-	asleep_uring_is_closed_with_the_end
+	asleep_uring_is_closed_with_the_end pubsub_asleep_until_the_publisher_dies \
+	pubsub_asleep_until_the_publisher_calls_exec pubsub_asleep_until_the_slowest_dies \
+	pubsub_asleep_without_uring asleep_workers asleep_alone asleep_when_ones_peer_moves_out
 space := $(subst ,, )
 
 # What a test machine runs over the module: name, command. Rounds are fewer, for it is emulated.

@@ -110,9 +110,9 @@ struct kipc_opts {
  *							the peer gets them back faster; default: where
  *							the CPU is known to gain by it (Zen to Zen 4)
  *							and the ring fits its second-level cache
- *	?uring=0|1   pairs over plain shared memory: a side that sleeps often has io_uring tell it of the
- *		peer's end; default 1. Where that is forbidden, or with 0, it wakes every 50 ms to look.
- *		A thread that has slept there may at that end get EINTR from epoll_wait() and the like.
+ *	?uring=0|1   plain shared memory: a side that sleeps often, or long, has io_uring tell it of the
+ *		others' end; default 1. Where that is forbidden, or with 0, it wakes every 50 ms to look.
+ *		A thread that has slept on a pair may at that end get EINTR from epoll_wait() and the like.
  *
  * auto takes the best transport that runs here (kipc_why() says why others did not); the environment
  * variable KIPC_TRANSPORT=SCHEME overrides the choice of auto.

@@ -3,19 +3,30 @@
  * hub_shm.h - regions with many ends in plain shared memory; shared by the hub_shm files
  *
  * From the bottom: hub_shm_region.c (memory), hub_shm_bell.c (arm, wake), hub_shm_end.c (places, death),
- * hub_shm_poll.c (sleepers and pollers), hub_shm_name.c (open, close, the seam's table).
+ * hub_shm_vigil.c (to hear of deaths asleep), hub_shm_poll.c (sleepers and pollers), hub_shm_name.c (open,
+ * close, the seam's table).
  *
  * An end lives as long as its process holds byte KIPC__HUB_BYTE(end) of the region's file locked.
  */
 #ifndef KIPC_TRANSPORT_HUB_SHM_H
 #define KIPC_TRANSPORT_HUB_SHM_H
 
+#include "../os/guard.h"
 #include "../os/lock.h"
 #include "../os/region.h"
 #include "../os/sys.h"
 #include "hub_chan.h"
 
 #define KIPC__HUB_BYTE(end) (64 + (end))
+
+/* The numbers of an end's FIFOs: 2 * end + side, its doorbells, and this one. */
+#define KIPC__HUB_LEASH(end) (2 * KIPC_RING_ENDS + (end))
+
+/* How one side sleeps; used by the thread that sleeps there. */
+struct kipc__hub_rest {
+	uint32_t word; /* differs once somebody that a vigil is kept on is gone */
+	unsigned naps; /* in a row, since anything came */
+};
 
 struct kipc__hub_shm {
 	struct kipc__lockfile *file;
@@ -28,6 +39,12 @@ struct kipc__hub_shm {
 	int bell[2];
 	int ticker;
 	struct kipc__hub_ringer *ringers; /* doorbells of others: [2 * end + side] */
+
+	/* Sleeping. */
+	struct kipc__hub_rest rest[2];
+	bool may_watch; /* the user allows io_uring, and the kernel has not refused it */
+	int leash;      /* a FIFO that breaks when I am gone, once others may want to know */
+	struct kipc__guard guard; /* a forked child has none */
 };
 
 static inline struct kipc__hub_shm *kipc__hub_shm_of(const struct kipc__hub *h)
@@ -45,10 +62,19 @@ void kipc__hub_shm_unmap(struct kipc__hub *h);
 /* hub_shm_bell.c. arm: I am about to sleep (PARKED) or to be polled (POLLED). */
 uint32_t kipc__hub_shm_arm(struct kipc__hub *h, unsigned side, uint32_t how);
 void kipc__hub_shm_wake(struct kipc__hub *h, unsigned side, bool all);
+void kipc__hub_shm_stir(
+	struct kipc__hub *h); /* all sleepers look who is there; no poller is told */
 void kipc__hub_shm_bell_self(struct kipc__hub *h, unsigned side);
 void kipc__hub_shm_bell_drain(struct kipc__hub *h, unsigned side);
 int kipc__hub_shm_bell_open(struct kipc__hub *h, unsigned side);
-void kipc__hub_shm_bells_close(struct kipc__hub *h, bool leaving);
+void kipc__hub_shm_bells_close(struct kipc__hub *h);
+
+/* The names of what lies beside the region: mine; of a place whose owner is dead; where nobody is left, of
+ * all who have died.
+ */
+void kipc__hub_shm_bells_leave(struct kipc__hub *h);
+void kipc__hub_shm_bells_unlink(const char *name, const __u64 id[2], unsigned end);
+void kipc__hub_shm_bells_sweep(const char *name, const struct kipc_ring_status *st);
 
 /* hub_shm_end.c */
 int kipc__hub_shm_take(struct kipc__hub *h, unsigned first,
@@ -61,6 +87,14 @@ void kipc__hub_shm_look(struct kipc__hub *h, bool now);
  * crowd, or its cost would grow with the square of the sleepers.
  */
 void kipc__hub_shm_look_in_turn(struct kipc__hub *h);
+
+/* hub_shm_vigil.c. My leash: prepare (-ENOMEM); make it, if there is none yet. */
+int kipc__hub_shm_leash_begin(struct kipc__hub_shm *s);
+void kipc__hub_shm_leash_make(struct kipc__hub *h);
+void kipc__hub_shm_leash_end(struct kipc__hub_shm *s);
+
+/* A sleep without a timer, as sleep() of the seam; or -EAGAIN: not here or not yet, so take a nap. */
+int kipc__hub_shm_vigil_sleep(struct kipc__hub *h, unsigned side, uint32_t armed, int64_t deadline);
 
 /* hub_shm_poll.c: slots of the seam. */
 int kipc__hub_shm_sleep(struct kipc__hub *h, unsigned side, uint32_t armed, int64_t deadline);

@@ -106,18 +106,48 @@ static void ring(struct kipc__hub *h, unsigned side)
 	}
 }
 
-void kipc__hub_shm_bells_close(struct kipc__hub *h, bool leaving)
+/* While the place is mine: what its next owner makes has the same names. */
+void kipc__hub_shm_bells_leave(struct kipc__hub *h)
+{
+	struct kipc__hub_shm *s = kipc__hub_shm_of(h);
+	unsigned side;
+
+	for (side = 0; side < 2; side++)
+		if (s->bell[side] >= 0)
+			kipc__region_bell_unlink(s->name, h->ident.id, bell_number(h->end, side));
+	if (s->leash >= 0)
+		kipc__region_bell_unlink(s->name, h->ident.id, KIPC__HUB_LEASH(h->end));
+}
+
+void kipc__hub_shm_bells_unlink(const char *name, const __u64 id[2], unsigned end)
+{
+	unsigned side;
+
+	for (side = 0; side < 2; side++)
+		kipc__region_bell_unlink(name, id, bell_number(end, side));
+	kipc__region_bell_unlink(name, id, KIPC__HUB_LEASH(end));
+}
+
+void kipc__hub_shm_bells_sweep(const char *name, const struct kipc_ring_status *st)
+{
+	unsigned end;
+
+	for (end = 0; end < KIPC_RING_ENDS; end++)
+		if (kipc__load_relaxed(&st->ends[end].generation))
+			kipc__hub_shm_bells_unlink(name, st->ident.id, end);
+}
+
+void kipc__hub_shm_bells_close(struct kipc__hub *h)
 {
 	struct kipc__hub_shm *s = kipc__hub_shm_of(h);
 	unsigned i, side;
 
 	for (side = 0; side < 2; side++) {
-		if (leaving && s->bell[side] >= 0)
-			kipc__region_bell_unlink(s->name, h->ident.id, bell_number(h->end, side));
 		kipc__fd_close(s->epoll[side]);
 		kipc__fd_close(s->bell[side]);
 	}
 	kipc__fd_close(s->ticker);
+	kipc__hub_shm_leash_end(s);
 	for (i = 0; s->ringers && i < 2 * h->ident.nr_ends; i++)
 		if (s->ringers[i].open)
 			kipc__fd_close(s->ringers[i].fd);
@@ -146,11 +176,24 @@ void kipc__hub_shm_wake(struct kipc__hub *h, unsigned side, bool all)
 		ring(h, side);
 	if (!(seen & KIPC_ARMED_PARKED))
 		return;
+	kipc__hub_shm_leash_make(h);
 	if (all) {
 		kipc__futex_wake(armed);
 	} else if (!kipc__futex_wake_one(armed)) {
 		/* Nobody sleeps behind the flag: take it down, and let go who has come meanwhile. */
 		(void)happened(armed, KIPC_ARMED_PARKED);
 		kipc__futex_wake(armed);
+	}
+}
+
+void kipc__hub_shm_stir(struct kipc__hub *h)
+{
+	unsigned side;
+
+	for (side = 0; side < 2; side++) {
+		uint32_t *armed = &kipc__hub_bell(h, side)->armed;
+
+		if (happened(armed, KIPC_ARMED_PARKED) & KIPC_ARMED_PARKED) /* pairs with (H) */
+			kipc__futex_wake(armed);
 	}
 }

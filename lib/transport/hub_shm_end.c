@@ -56,12 +56,8 @@ static bool alive(struct kipc__hub *h, unsigned end)
 
 static void bury(struct kipc__hub *h, unsigned end)
 {
-	struct kipc__hub_shm *s = kipc__hub_shm_of(h);
-	unsigned side;
-
 	h->kind->died(h, end);
-	for (side = 0; side < 2; side++)
-		kipc__region_bell_unlink(s->name, h->ident.id, 2 * end + side);
+	kipc__hub_shm_bells_unlink(kipc__hub_shm_of(h)->name, h->ident.id, end);
 	state_set(h, end, KIPC_END_DEAD);
 }
 
@@ -210,6 +206,8 @@ void kipc__hub_shm_settle(struct kipc__hub *h)
 {
 	uint32_t *generation = &h->status->ends[h->end].generation;
 
+	/* A sleeper learns whom to watch, by my lock, before I am somebody whose death it would miss. */
+	kipc__hub_shm_stir(h);
 	inherit(h);
 	kipc__store_relaxed(generation, kipc__load_relaxed(generation) + 1);
 	state_set(h, h->end, KIPC_END_LIVE);

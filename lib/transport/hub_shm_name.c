@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "hub_shm.h"
 #include "shm_chan.h"
 
@@ -29,14 +30,18 @@ static struct kipc__hub *hub_new(const struct kipc__hub_kind *kind, const struct
 		return NULL;
 	s = kipc__hub_shm_of(h);
 	s->epoll[0] = s->epoll[1] = s->bell[0] = s->bell[1] = s->ticker = -1;
+	s->may_watch = cfg->uring;
 	strcpy(s->name, cfg->name);
-	return h;
+	if (kipc__hub_shm_leash_begin(s) == 0)
+		return h;
+	kipc__hub_free(h);
+	return NULL;
 }
 
 /* Only descriptors and memory of this process; the mappings if they are ours. */
-static void hub_free(struct kipc__hub *h, bool mapped, bool leaving)
+static void hub_free(struct kipc__hub *h, bool mapped)
 {
-	kipc__hub_shm_bells_close(h, leaving);
+	kipc__hub_shm_bells_close(h);
 	if (mapped)
 		kipc__hub_shm_unmap(h);
 	kipc__lockfile_put(kipc__hub_shm_of(h)->file);
@@ -48,7 +53,10 @@ static void hub_free(struct kipc__hub *h, bool mapped, bool leaving)
 static int reclaim(struct kipc__hub *h)
 {
 	struct kipc__hub_shm *s = kipc__hub_shm_of(h);
+	struct kipc_ring_status st;
 
+	if (pread(kipc__lockfile_fd(s->file), &st, sizeof(st), 0) == sizeof(st))
+		kipc__hub_shm_bells_sweep(s->name, &st);
 	kipc__region_unlink(s->name);
 	return kipc__shm_name_removed(s->file, s->name);
 }
@@ -145,7 +153,7 @@ static int attempt(const struct kipc__config *cfg, void *arg)
 		return 0;
 	}
 	kipc__hub_shm_drop(h);
-	hub_free(h, true, false);
+	hub_free(h, true);
 	return r;
 }
 
@@ -162,22 +170,25 @@ static int shm_open_hub(struct kipc__hub **out, const struct kipc__hub_kind *kin
 static void shm_close_hub(struct kipc__hub *h, bool in_use)
 {
 	struct kipc__lockfile *file = kipc__hub_shm_of(h)->file;
+	const char *name = kipc__hub_shm_of(h)->name;
 	bool locked;
 
 	if (!in_use) {
-		hub_free(h, false, false);
+		hub_free(h, false);
 		return;
 	}
 	h->kind->leave(h);
 	locked = kipc__shm_setup_lock(file, LEAVE_NS) == 0;
+	kipc__hub_shm_bells_leave(h);
 	kipc__hub_shm_drop(h);
 	if (locked) {
-		if (kipc__shm_abandoned(file) &&
-		    kipc__region_is(kipc__lockfile_fd(file), kipc__hub_shm_of(h)->name))
-			kipc__region_unlink(kipc__hub_shm_of(h)->name);
+		if (kipc__shm_abandoned(file) && kipc__region_is(kipc__lockfile_fd(file), name)) {
+			kipc__hub_shm_bells_sweep(name, h->status);
+			kipc__region_unlink(name);
+		}
 		kipc__shm_setup_unlock(file);
 	}
-	hub_free(h, true, true);
+	hub_free(h, true);
 }
 
 static void shm_holder(struct kipc__hub *h, unsigned end, struct kipc_peer *p)

@@ -21,10 +21,16 @@
 
 int kipc__hub_shm_sleep(struct kipc__hub *h, unsigned side, uint32_t armed, int64_t deadline)
 {
-	int r = kipc__futex_wait(&kipc__hub_bell(h, side)->armed, armed, deadline, NAP_NS);
+	unsigned *naps = &kipc__hub_shm_of(h)->rest[side].naps;
+	int r = kipc__hub_shm_vigil_sleep(h, side, armed, deadline);
 
+	if (r != -EAGAIN)
+		return r;
+	r = kipc__futex_wait(&kipc__hub_bell(h, side)->armed, armed, deadline, NAP_NS);
+	*naps = r == -ETIMEDOUT ? *naps + 1 : 0;
 	if (r != -ETIMEDOUT)
 		return r;
+	kipc__hub_shm_leash_make(h); /* others that sleep for long may wait for me, too */
 	kipc__hub_shm_look_in_turn(h);
 	return deadline != KIPC__NEVER && kipc__now() >= deadline ? -ETIMEDOUT : 0;
 }

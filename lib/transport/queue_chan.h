@@ -6,7 +6,7 @@
  * there than what it took: then it wakes the next (pass_on). So what waits is found by all who sleep,
  * one after the other, and one message does not wake a crowd. Senders that wait for slots of different
  * classes, or for several, are no crowd of equals: then all of them are woken and look for themselves.
- * Who dies between is found within a nap, and its death wakes everybody.
+ * Who dies between is found within a nap, or by a vigil, and its death wakes everybody.
  *
  * ORDER OF FENCES. The core executes (F) behind what it published, so only (G) is left to do here.
  */

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "../os/mutex.h"
+#include "hub_shm.h"
 #include "ring_layout.h"
 #include "shm_chan.h"
 
@@ -255,18 +256,22 @@ bool kipc__shm_abandoned(struct kipc__lockfile *f)
 static void sweep_region(const char *name)
 {
 	struct kipc__shm_chan s = { .sock = -1 };
-	struct kipc_ring_ident *id = &s.ring.ident;
+	struct kipc_ring_status st;
 	int fd;
 
 	if (kipc__region_name_check(name) < 0 || kipc__region_open(&fd, name) < 0 ||
 	    kipc__lockfile_get(&s.file, fd) < 0)
 		return;
 	strcpy(s.name, name);
-	if (pread(fd, id, sizeof(*id), 0) == sizeof(*id) && id->magic == KIPC_RING_MAGIC &&
+	if (pread(fd, &st, sizeof(st), 0) == sizeof(st) && st.ident.magic == KIPC_RING_MAGIC &&
 	    kipc__shm_abandoned(s.file) && kipc__shm_setup_lock(s.file, 0) == 0) {
+		s.ring.ident = st.ident;
 		if (!kipc__shm_way_is(&s, 0) && !kipc__shm_way_is(&s, 1) &&
-		    kipc__shm_abandoned(s.file) && kipc__region_is(fd, name))
+		    kipc__shm_abandoned(s.file) && kipc__region_is(fd, name)) {
+			if (st.ident.kind != KIPC_KIND_PAIR)
+				kipc__hub_shm_bells_sweep(name, &st);
 			name_remove(&s);
+		}
 		kipc__shm_setup_unlock(s.file);
 	}
 	kipc__lockfile_put(s.file);

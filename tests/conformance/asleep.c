@@ -9,12 +9,9 @@
 #include <stddef.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
-#include "form.h"
+#include "asleep.h"
 
-#define OFTEN 200
-
-/* Each message of the one is answered by the other, and both sleep meanwhile. */
-static void exchange(struct kipc_chan *c, bool first, unsigned n)
+void exchange(struct kipc_chan *c, bool first, unsigned n)
 {
 	chan_set_wait(c, KIPC_WAIT_BLOCK);
 	for (unsigned i = 0; i < n; i++) {
@@ -26,19 +23,37 @@ static void exchange(struct kipc_chan *c, bool first, unsigned n)
 	}
 }
 
-/* Is io_uring allowed at all? The kernel looks at the size first. */
-static bool may_uring(void)
+#define STILL_US (400 * 1000)
+#define TRIES    20
+
+void still(pid_t pid)
+{
+	long before = -1, now;
+
+	for (int i = 0; i < TRIES; i++) {
+		await_asleep(pid);
+		now = form_switches(pid);
+		if (now == before)
+			return;
+		before = now;
+		usleep(STILL_US);
+	}
+	harness_fail(__FILE__, __LINE__, "process %d does not sleep through", (int)pid);
+}
+
+/* The kernel looks at the size first. */
+bool may_uring(void)
 {
 	return syscall(SYS_io_uring_setup, 0, NULL) < 0 && errno != EPERM && errno != ENOSYS;
 }
 
-static bool has_uring(void)
+bool has_uring(pid_t pid)
 {
 	char path[64], link[64];
 	ssize_t n;
 
 	for (int fd = 0; fd < 256; fd++) {
-		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)pid, fd);
 		n = readlink(path, link, sizeof(link) - 1);
 		link[n < 0 ? 0 : n] = '\0';
 		if (!strcmp(link, "anon_inode:[io_uring]"))
@@ -196,14 +211,14 @@ EACH_FORM(asleep_uring_is_closed_with_the_end)
 	peer_start(&peer, answer, &d);
 	c = duo_mine(&d);
 	exchange(c, true, OFTEN);
-	must(has_uring());
+	must(has_uring(getpid()));
 	peer_tell(&peer, 'e');
 	peer_end(&peer);
 	kipc_chan_close(c);
-	must(!has_uring());
+	must(!has_uring(getpid()));
 }
 
-static void forbid_uring(void)
+void forbid_uring(void)
 {
 	struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
@@ -240,7 +255,7 @@ static void without(const struct form *f, const char *options, bool forbid)
 	if (forbid)
 		forbid_uring();
 	exchange(c, true, OFTEN);
-	must(!has_uring());
+	must(!has_uring(getpid()));
 	peer_tell(&peer, 'k');
 	must_eq(kipc_recv(c, &byte, 1, -1), -EPIPE);
 	peer_kill(&peer);

@@ -4,7 +4,7 @@
  *
  * The code of a kind from its verbs down to the futex, over the back end of plain shared memory; what lies
  * under that is played here: one region in static memory, life locks, and a clock. Nothing ends by time
- * unless a model lets ends die: then sleepers look who lives.
+ * unless a model lets ends die: then sleepers look who lives, or are told by a vigil once they have looked.
  */
 #ifndef KIPC_MODEL_CROWD_H
 #define KIPC_MODEL_CROWD_H
