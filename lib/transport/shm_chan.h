@@ -22,9 +22,10 @@
 
 /* How one side sleeps; used by the thread that sleeps there. */
 struct kipc__shm_rest {
-	struct kipc__vigil *vigil; /* tells of the peer's end; NULL: looks every now and then */
-	uint32_t generation;       /* of the peer's end that it is for */
-	unsigned sleeps;           /* since there was none */
+	struct kipc__vigil *vigil; /* tells of the peer's end */
+	bool own;            /* the peer's end is this process's own: there is nothing to tell */
+	uint32_t generation; /* of the peer's end that this is for */
+	unsigned sleeps;     /* since there was none */
 };
 
 struct kipc__shm_chan {
@@ -87,10 +88,11 @@ void kipc__shm_gone(struct kipc__ring_chan *c, unsigned end, uint32_t how);
 int kipc__shm_shut(struct kipc__ring_chan *c, unsigned dirs);
 
 /* shm_vigil.c: hearing of the peer's end in one's sleep. One sleep more: is it time to set it up? The next
- * sleep is worth one. Can it be relied on, now that I have armed?
+ * sleep is worth one. Is there one? If not, I look every now and then. Can it be relied on, now that I have armed?
  */
 void kipc__shm_vigil_consider(struct kipc__shm_chan *s, unsigned side);
 void kipc__shm_vigil_worth(struct kipc__shm_chan *s, unsigned side);
+bool kipc__shm_vigil_kept(const struct kipc__shm_chan *s, unsigned side);
 bool kipc__shm_vigil_stands(const struct kipc__shm_chan *s, unsigned side);
 void kipc__shm_vigil_end(struct kipc__shm_chan *s, unsigned side);
 

@@ -25,7 +25,7 @@ int kipc__shm_park(struct kipc__ring_chan *c, unsigned side, uint64_t position, 
 	int r = 0;
 
 	kipc__shm_vigil_consider(s, side);
-	kept = s->rest[side].vigil;
+	kept = kipc__shm_vigil_kept(s, side);
 	armed = kipc__shm_arm(c, side, position, KIPC_ARMED_PARKED);
 	if (!moved(c, side, position) && (!kept || kipc__shm_vigil_stands(s, side)))
 		r = kipc__futex_wait(&bell->armed, armed, deadline, kept ? KIPC__NEVER : NAP_NS);

@@ -12,7 +12,8 @@
  *   the leash     what is closed by exec() too, and breaks then: the peer's end of the socket pair, or
  *                 a FIFO that it holds open for reading (shm_bell.c)
  *
- * Where one of the two is not to be had there is none.
+ * Where one of the two is not to be had there is none. Where both ends are in one process none is needed:
+ * the peer does not end but with me, unless it is handed over.
  */
 
 /* A vigil costs as much to set up as so many sleeps with a timer cost more than those without. */
@@ -23,6 +24,17 @@ static const struct kipc_ring_end *peer_end(const struct kipc__shm_chan *s)
 	return &s->ring.status->ends[KIPC__RING_PEER(&s->ring)];
 }
 
+bool kipc__shm_vigil_kept(const struct kipc__shm_chan *s, unsigned side)
+{
+	return s->rest[side].vigil || s->rest[side].own;
+}
+
+/* Whose lock it is only this process knows, so no word that others may write makes it mine. */
+static bool is_own(const struct kipc__shm_chan *s)
+{
+	return kipc__lockfile_mine(s->file, KIPC__RING_PEER(&s->ring));
+}
+
 /* Still of the process that has the peer's end. Asked after arming: who hands its end over says so, and
  * then wakes those who sleep.
  */
@@ -30,15 +42,18 @@ bool kipc__shm_vigil_stands(const struct kipc__shm_chan *s, unsigned side)
 {
 	const struct kipc__shm_rest *rest = &s->rest[side];
 
-	return rest->vigil && kipc__load_acquire(&peer_end(s)->state) == KIPC_END_LIVE &&
-	       kipc__load_relaxed(&peer_end(s)->generation) == rest->generation &&
-	       kipc__vigil_stands(rest->vigil);
+	if (!kipc__shm_vigil_kept(s, side) ||
+	    kipc__load_acquire(&peer_end(s)->state) != KIPC_END_LIVE ||
+	    kipc__load_relaxed(&peer_end(s)->generation) != rest->generation)
+		return false;
+	return rest->own ? is_own(s) : kipc__vigil_stands(rest->vigil);
 }
 
 void kipc__shm_vigil_end(struct kipc__shm_chan *s, unsigned side)
 {
 	kipc__vigil_close(s->rest[side].vigil);
 	s->rest[side].vigil = NULL;
+	s->rest[side].own = false;
 }
 
 /* A copy of the peer's socket in this very process would keep it from breaking. */
@@ -78,11 +93,15 @@ static void begin_on(struct kipc__shm_chan *s, unsigned side, pid_t pid, int lea
 static void begin(struct kipc__shm_chan *s, unsigned side)
 {
 	struct kipc__shm_rest *rest = &s->rest[side];
-	int leash = leash_watch(s);
 	pid_t pid;
+	int leash;
 
 	rest->sleeps = 0;
 	rest->generation = kipc__load_acquire(&peer_end(s)->generation);
+	rest->own = is_own(s);
+	if (rest->own || !s->may_watch)
+		return;
+	leash = leash_watch(s);
 	if (leash < 0)
 		return;
 	if (kipc__lockfile_held(s->file, KIPC__RING_PEER(&s->ring), &pid) == 1 && pid > 0 &&
@@ -97,7 +116,7 @@ void kipc__shm_vigil_consider(struct kipc__shm_chan *s, unsigned side)
 {
 	struct kipc__shm_rest *rest = &s->rest[side];
 
-	if (!rest->vigil && s->may_watch && !s->ring.polled[side] && ++rest->sleeps > SLEEPS)
+	if (!kipc__shm_vigil_kept(s, side) && !s->ring.polled[side] && ++rest->sleeps > SLEEPS)
 		begin(s, side);
 }
 
