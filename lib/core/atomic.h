@@ -79,4 +79,17 @@ static inline void kipc__cpu_relax(void)
 #endif
 }
 
+/* Fetch a line that I am going to write, from whoever has it. Changes nothing that anybody can see. The
+ * instruction is named because compilers turn the wish into a fetch for reading where a processor of 2003
+ * could lack it; those that do not know it pass over it.
+ */
+static inline void kipc__prefetch_own(const void *p)
+{
+#if defined(__x86_64__)
+	__asm__ __volatile__("prefetchw %0" ::"m"(*(const char *)p));
+#else
+	__builtin_prefetch(p, 1);
+#endif
+}
+
 #endif /* KIPC_CORE_ATOMIC_H */

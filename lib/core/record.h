@@ -19,10 +19,9 @@
 #include <kipc.h>
 #include <kipc_ring.h>
 #include "atomic.h"
+#include "compiler.h"
 #include "copy.h"
-
-#define kipc__likely(x)   __builtin_expect(!!(x), 1)
-#define kipc__unlikely(x) __builtin_expect(!!(x), 0)
+#include "words.h"
 
 #define KIPC__RING_NONE UINT64_MAX /* no position of a record, no length of one */
 
@@ -37,6 +36,7 @@ struct kipc__ring_tx {
 	uint64_t cons;         /* what I last saw of the consumer's */
 	uint64_t cleared;      /* a header ahead of prod that reads 0 already, or KIPC__RING_NONE */
 	uint64_t next_len;     /* a record of this length is prepared, or KIPC__RING_NONE */
+	uint64_t *next_at;     /* its header, at prod */
 	uint64_t next_end;     /* where it would end; there is room for it */
 	uint64_t next_header;  /* what its header would be */
 	uint64_t reserved_end; /* of the pending reservation */
@@ -136,59 +136,6 @@ static inline bool kipc__ring_header_valid(const struct kipc__ring_rx *rx, uint6
 
 /* ---- the steps -------------------------------------------------------------------------- */
 
-/* Copy a payload into the ring or out of it. Records are aligned to 8, so the wide stores of memcpy()
- * would lie across cache lines, and one of those waits until both lines are taken from the consumer;
- * words never do, nor do pairs of words where they are aligned. Beyond this length it makes no
- * difference.
- */
-#define KIPC__RING_WORDWISE 256
-
-/* Copies the next n bytes, or the compiler makes wide stores of several again. */
-#define KIPC__RING_COPY_STEP(n)         \
-	do {                            \
-		memcpy(t, f, n);        \
-		kipc__fence_compiler(); \
-		t += (n);               \
-		f += (n);               \
-		len -= (n);             \
-	} while (0)
-
-/* at: the one of both that lies in the ring. */
-static inline void kipc__ring_copy_words(void *to, const void *from, size_t len, const void *at)
-{
-	uint8_t *t = to;
-	const uint8_t *f = from;
-
-	if (((uintptr_t)at & 8) && len >= 8)
-		KIPC__RING_COPY_STEP(8);
-	while (len >= 16)
-		KIPC__RING_COPY_STEP(16);
-	if (len & 8)
-		KIPC__RING_COPY_STEP(8);
-	if (len & 4)
-		KIPC__RING_COPY_STEP(4);
-	if (len & 2)
-		KIPC__RING_COPY_STEP(2);
-	if (len & 1)
-		KIPC__RING_COPY_STEP(1);
-}
-
-static inline void kipc__ring_copy_in(void *to, const void *from, size_t len)
-{
-	if (len > KIPC__RING_WORDWISE)
-		memcpy(to, from, len);
-	else
-		kipc__ring_copy_words(to, from, len, to);
-}
-
-static inline void kipc__ring_copy_out(void *to, const void *from, size_t len)
-{
-	if (len > KIPC_RING_LINE) /* also: memcpy() may not be given NULL, not even for nothing */
-		memcpy(to, from, len);
-	else
-		kipc__ring_copy_words(to, from, len, from);
-}
-
 static inline uint64_t *kipc__ring_tx_header(const struct kipc__ring_tx *tx, uint64_t pos)
 {
 	return kipc__ring_header(tx->data, tx->bytes, pos);
@@ -197,7 +144,9 @@ static inline uint64_t *kipc__ring_tx_header(const struct kipc__ring_tx *tx, uin
 /* A payload that is not copied by pieces. */
 static inline void kipc__ring_fill(struct kipc__ring_tx *tx, void *to, const void *from, size_t len)
 {
-	if (len >= KIPC__COPY_LONG && tx->copy.ways.past)
+	if (kipc__likely(len <= KIPC_RING_LINE))
+		kipc__ring_copy_line(to, from, len);
+	else if (len >= KIPC__COPY_LONG && tx->copy.ways.past)
 		kipc__copy_in(&tx->copy, to, from, len);
 	else
 		kipc__ring_copy_in(to, from, len);
@@ -247,13 +196,14 @@ static inline void kipc__ring_clear_ahead(struct kipc__ring_tx *tx, uint64_t ahe
 }
 
 /* The records from prod to end are written, all but the first header. Make them visible at once. */
-static inline void kipc__ring_publish(struct kipc__ring_tx *tx, uint64_t end, uint64_t first_header)
+static inline void kipc__ring_publish(struct kipc__ring_tx *tx, uint64_t *first, uint64_t end,
+                                      uint64_t header)
 {
 	/* The header that will follow must read "not yet" before anybody gets that far. */
 	if (end != tx->cleared)
 		kipc__store_relaxed(kipc__ring_tx_header(tx, end), 0);
 	/* (A) pairs with (B): payloads, later headers and the cleared one are visible before it */
-	kipc__store_release(kipc__ring_tx_header(tx, tx->prod), first_header);
+	kipc__store_release(first, header);
 	tx->prod = end;
 	kipc__store_release(tx->prod_word, end); /* (E) pairs with (J) */
 }
@@ -261,10 +211,22 @@ static inline void kipc__ring_publish(struct kipc__ring_tx *tx, uint64_t end, ui
 /* While nobody waits for it, work out the record that would follow if it were as long as the last. */
 static inline void kipc__ring_prepare(struct kipc__ring_tx *tx, uint64_t len)
 {
-	tx->next_end = kipc__ring_tx_end(tx, tx->prod, len, &tx->next_header);
-	kipc__ring_clear_ahead(tx, tx->next_end);
-	tx->next_len = tx->next_end + KIPC_REC_BYTES - tx->cons <= tx->bytes ? len
-	                                                                     : KIPC__RING_NONE;
+	uint64_t header, end = kipc__ring_tx_end(tx, tx->prod, len, &header);
+
+	tx->next_at = kipc__ring_tx_header(tx, tx->prod);
+	tx->next_end = end;
+	tx->next_header = header;
+	tx->next_len = end + KIPC_REC_BYTES - tx->cons <= tx->bytes ? len : KIPC__RING_NONE;
+	kipc__ring_clear_ahead(tx, end);
+}
+
+/* Somebody who has just got an answer often goes on with the next question. Fetch what it will be written
+ * to, the header and the end of it, from the consumer, who watches it.
+ */
+static inline void kipc__ring_tx_fetch(const struct kipc__ring_tx *tx)
+{
+	kipc__prefetch_own(tx->next_at);
+	kipc__prefetch_own((const uint8_t *)tx->next_at + tx->next_len + KIPC_REC_BYTES - 1);
 }
 
 /* The next message at or behind *after, discarded records skipped. 1: *pos is its position, *header its
@@ -329,32 +291,55 @@ static inline void kipc__ring_copied(struct kipc__ring_rx *rx, uint64_t cons)
 	kipc__ring_give_back(rx, cons);
 }
 
+/* The payload of a message of the length that is prepared is in: publish it. */
+static inline void kipc__ring_put_done(struct kipc__ring_tx *tx, uint64_t len)
+{
+	kipc__ring_publish(tx, tx->next_at, tx->next_end, tx->next_header);
+	kipc__ring_prepare(tx, len);
+}
+
 /* One message in, if it is one of the length that is prepared: true. It is after one of its length went
  * in, unless the ring is nearly full or something is reserved.
  */
 static inline bool kipc__ring_put(struct kipc__ring_tx *tx, const void *data, uint64_t len)
 {
-	if (kipc__unlikely(len != tx->next_len))
+	if (kipc__unlikely(len != tx->next_len || len == KIPC__RING_NONE))
 		return false;
-	kipc__ring_fill(tx, kipc__ring_tx_header(tx, tx->prod) + 1, data, len);
-	kipc__ring_publish(tx, tx->next_end, tx->next_header);
-	kipc__ring_prepare(tx, len);
+	kipc__ring_fill(tx, tx->next_at + 1, data, len);
+	kipc__ring_put_done(tx, len);
 	return true;
 }
 
-/* One message out of cap bytes at most, if that takes no second look: its length. -EAGAIN: it does. */
-static inline int64_t kipc__ring_take(struct kipc__ring_rx *rx, void *buf, uint64_t cap)
+/* The length of the message with this header at cons, if that takes no second look and it is no longer
+ * than cap. -EAGAIN: it does.
+ */
+static inline int64_t kipc__ring_easy(const struct kipc__ring_rx *rx, uint64_t header, uint64_t cap)
 {
-	uint64_t header = kipc__ring_look(rx, rx->cons);
 	uint64_t len = kipc__ring_header_len(header);
 
 	/* The length of nothing wraps and is too long for any buffer. */
 	if (kipc__unlikely((header & ~(KIPC_REC_LEN_MASK | KIPC_REC_LINE)) || len > cap ||
 	                   len > rx->easy))
 		return -EAGAIN;
-	kipc__ring_fetch(rx, buf, rx->data + (rx->cons & (rx->bytes - 1)) + KIPC_REC_BYTES, len);
-	kipc__ring_copied(rx, kipc__ring_after(rx->cons, header, rx->align));
 	return (int64_t)len;
+}
+
+static inline const uint8_t *kipc__ring_payload(const struct kipc__ring_rx *rx, uint64_t pos)
+{
+	return rx->data + (pos & (rx->bytes - 1)) + KIPC_REC_BYTES;
+}
+
+/* One message out of cap bytes at most, if that takes no second look: its length, or -EAGAIN. */
+static inline int64_t kipc__ring_take(struct kipc__ring_rx *rx, void *buf, uint64_t cap)
+{
+	uint64_t header = kipc__ring_look(rx, rx->cons);
+	int64_t len = kipc__ring_easy(rx, header, cap);
+
+	if (kipc__unlikely(len < 0))
+		return len;
+	kipc__ring_fetch(rx, buf, kipc__ring_payload(rx, rx->cons), (uint64_t)len);
+	kipc__ring_copied(rx, kipc__ring_after(rx->cons, header, rx->align));
+	return len;
 }
 
 #endif /* KIPC_CORE_RECORD_H */

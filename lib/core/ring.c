@@ -14,6 +14,7 @@ int kipc__ring_tx_init(struct kipc__ring_tx *tx, const struct kipc_ring_geom *g,
 		.cleared = KIPC__RING_NONE,
 		.next_len = KIPC__RING_NONE,
 	};
+	tx->next_at = kipc__ring_tx_header(tx, tx->prod);
 	tx->cons = kipc__load_acquire(cons_word); /* (D) pairs with (C) */
 	return tx->prod - tx->cons <= tx->bytes && tx->prod % KIPC_REC_BYTES == 0 ? 0 : -EBADMSG;
 }
@@ -75,11 +76,12 @@ static void publish_batch(struct kipc__ring_tx *tx, uint64_t end, uint64_t first
 {
 	uint64_t extent = end - tx->prod;
 
-	kipc__ring_publish(tx, end, first_header);
+	kipc__ring_publish(tx, kipc__ring_tx_header(tx, tx->prod), end, first_header);
 	if (len < KIPC__RING_LONG) {
 		kipc__ring_prepare(tx, len);
 	} else {
 		kipc__ring_clear_ahead(tx, end + extent);
+		tx->next_at = kipc__ring_tx_header(tx, end);
 		tx->next_len = KIPC__RING_NONE;
 	}
 }
@@ -175,39 +177,73 @@ static inline void fill(struct kipc__ring_tx *tx, uint64_t pos, const void *from
 {
 	void *to = kipc__ring_tx_header(tx, pos) + 1;
 
-	if (len < KIPC__RING_LONG)
+	if (kipc__likely(len < KIPC__RING_LONG))
 		kipc__ring_fill(tx, to, from, len);
 	else
 		kipc__ring_copy_long(tx, pos, from, len);
 }
 
+/* Messages of a batch are mostly of one length: what was worked out for the one before holds for the next,
+ * if that is not a record whose end depends on where it starts, or starts as that one did. And an address
+ * that does not depend on the last record's header can be loaded from before that has come.
+ */
+struct like {
+	uint64_t key; /* tx: the length; rx: the header */
+	uint64_t pos;
+	uint64_t starts; /* the bits of a position that count */
+	uint64_t stride;
+	uint64_t header;
+};
+
+#define LIKE_NONE                              \
+	{                                      \
+		.pos = 1, .starts = UINT64_MAX \
+	} /* no record begins there */
+
+static inline bool is_like(const struct like *l, uint64_t key, uint64_t pos)
+{
+	return kipc__likely(key == l->key && ((pos ^ l->pos) & l->starts) == 0);
+}
+
+/* Where the record of a message at pos would end. 1: there is room for it; 0; -EMSGSIZE; -EBADMSG. */
+static inline int tx_next(struct kipc__ring_tx *tx, struct like *l, uint64_t pos, uint64_t len,
+                          uint64_t *next)
+{
+	if (!is_like(l, len, pos)) {
+		if (len > kipc_ring_max_len(tx->bytes, tx->align))
+			return -EMSGSIZE;
+		l->key = len;
+		l->pos = pos;
+		l->stride = kipc__ring_tx_end(tx, pos, len, &l->header) - pos;
+		l->starts = kipc_ring_stride(len, tx->align) > KIPC_RING_LINE ? 0
+		                                                              : KIPC_RING_LINE - 1;
+	}
+	*next = pos + l->stride;
+	return kipc__ring_room(tx, *next - tx->prod);
+}
+
 int kipc__ring_send(struct kipc__ring_tx *tx, const struct kipc_msg *m, unsigned n)
 {
-	uint64_t longest = kipc_ring_max_len(tx->bytes, tx->align);
+	struct like like = LIKE_NONE;
 	uint64_t pos = tx->prod;
-	uint64_t next, header, first = 0;
+	uint64_t next, first = 0;
 	unsigned i;
-	int r;
+	int r = 0;
 
 	if (kipc__unlikely(tx->reserved_n))
 		return -EBUSY;
 	for (i = 0; i < n; i++, pos = next) {
-		if (kipc__unlikely(m[i].len > longest)) {
-			r = -EMSGSIZE;
-		} else {
-			next = kipc__ring_tx_end(tx, pos, m[i].len, &header);
-			r = kipc__ring_room(tx, next - tx->prod);
-		}
-		if (r <= 0 && i == 0)
-			return r;
-		if (r <= 0)
+		r = tx_next(tx, &like, pos, m[i].len, &next);
+		if (kipc__unlikely(r <= 0))
 			break;
 		fill(tx, pos, m[i].data, m[i].len);
 		if (i)
-			kipc__store_relaxed(kipc__ring_tx_header(tx, pos), header);
+			kipc__store_relaxed(kipc__ring_tx_header(tx, pos), like.header);
 		else
-			first = header;
+			first = like.header;
 	}
+	if (i == 0)
+		return r;
 	publish_batch(tx, pos, first, i == 1 ? m->len : KIPC__RING_NONE);
 	return (int)i;
 }
@@ -276,25 +312,46 @@ int kipc__ring_release(struct kipc__ring_rx *rx, unsigned n)
 	return (int)n;
 }
 
+/* As kipc__ring_next(). */
+static inline int rx_next(const struct kipc__ring_rx *rx, struct like *l, uint64_t *pos,
+                          uint64_t *after)
+{
+	uint64_t header = kipc__ring_look(rx, *after);
+	int r;
+
+	if (header == 0)
+		return 0;
+	if (is_like(l, header, *after)) {
+		*pos = *after;
+		*after += l->stride;
+		return kipc__likely(*after + KIPC_REC_BYTES - rx->cons <= rx->bytes) ? 1 : -EBADMSG;
+	}
+	r = kipc__ring_next(rx, pos, &l->key, after);
+	l->pos = *pos;
+	l->stride = *after - *pos;
+	l->starts = l->key & KIPC_REC_LINE ? KIPC_RING_LINE - 1 : 0;
+	return r;
+}
+
 int kipc__ring_recv(struct kipc__ring_rx *rx, struct kipc_msg *m, unsigned n)
 {
+	struct like like = LIKE_NONE;
 	uint64_t after = rx->cons;
 	uint64_t end = after;
-	uint64_t pos, header;
+	uint64_t pos;
 	unsigned i;
 	int r = 0;
 
 	if (kipc__unlikely(rx->part))
 		return kipc__ring_recv_rest(rx, m);
 	for (i = 0; i < n; i++) {
-		r = kipc__ring_next(rx, &pos, &header, &after);
-		if (r > 0 && kipc__unlikely(kipc__ring_header_len(header) > m[i].len))
+		r = rx_next(rx, &like, &pos, &after);
+		if (r > 0 && kipc__unlikely(kipc__ring_header_len(like.key) > m[i].len))
 			r = -EMSGSIZE;
 		if (r <= 0)
 			break;
-		m[i].len = kipc__ring_header_len(header);
-		kipc__ring_fetch(rx, m[i].data, rx->data + (pos & (rx->bytes - 1)) + KIPC_REC_BYTES,
-		                 m[i].len);
+		m[i].len = kipc__ring_header_len(like.key);
+		kipc__ring_fetch(rx, m[i].data, kipc__ring_payload(rx, pos), m[i].len);
 		end = after;
 	}
 	if (i == 0)

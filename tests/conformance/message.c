@@ -27,6 +27,15 @@ EACH_FORM(message_bounds)
 	}
 	must_eq(kipc_send(c, &c, SIZE_MAX, 0), -EMSGSIZE);
 	must_eq(kipc_send(c, &c, SIZE_MAX - 8, 0), -EMSGSIZE);
+	for (unsigned n = 1; n <= 2;
+	     n++) { /* behind one and behind several there is another way in */
+		struct kipc_msg m[2] = { { .data = &d, .len = 1 }, { .data = &d, .len = 1 } };
+
+		must_eq(kipc_send_n(c, m, n, 0), n);
+		must_eq(kipc_send(c, &c, SIZE_MAX, 0), -EMSGSIZE);
+		m[0].len = SIZE_MAX;
+		must_eq(kipc_send_n(c, m, n, 0), -EMSGSIZE);
+	}
 	duo_close(&d);
 }
 

@@ -103,6 +103,7 @@ void *kipc__model_copy(void *to, const void *from, size_t n);
 	kipc__model_cas(p, sizeof(*(p)), expected, (uint64_t)(v))
 #define kipc__fence_compiler() ((void)0) /* orders nothing between threads */
 #define kipc__cpu_relax()      kipc__model_yield()
+#define kipc__prefetch_own(p)  ((void)(p)) /* changes nothing that a thread can see */
 
 #undef memcpy
 #define memcpy(to, from, n) kipc__model_copy(to, from, n)
