@@ -200,6 +200,12 @@ static inline int ready(struct kipc_chan *c, unsigned dirs)
 	return unlikely((c->dirs & dirs) != dirs) ? refuse(c, dirs) : 0;
 }
 
+/* Is that so without a further question? One direction. */
+static inline bool at_once(const struct kipc_chan *c, unsigned dir)
+{
+	return c && kipc__fork_owns(&c->owner) && (c->dirs & dir);
+}
+
 static inline unsigned batch(unsigned n)
 {
 	return n > KIPC_BATCH_MAX ? KIPC_BATCH_MAX : n;
@@ -324,25 +330,38 @@ int kipc_recv_n(struct kipc_chan *c, struct kipc_msg *m, unsigned n, int64_t tim
 	return c->ops->recv(c, m, batch(n), timeout);
 }
 
-int kipc_send(struct kipc_chan *c, const void *data, size_t len, int64_t timeout)
+/* The first call with a handle, and those that fail: apart, so that the others need no frame. */
+static __attribute__((noinline)) int send_checked(struct kipc_chan *c, const void *data, size_t len,
+                                                  int64_t timeout)
 {
 	int r = ready(c, KIPC_OUT);
 
-	if (unlikely(r < 0))
+	if (r < 0)
 		return r;
-	if (unlikely(!data && len))
-		return -EINVAL;
+	return !data && len ? -EINVAL : c->ops->send_one(c, data, len, timeout);
+}
+
+int kipc_send(struct kipc_chan *c, const void *data, size_t len, int64_t timeout)
+{
+	if (unlikely(!at_once(c, KIPC_OUT) || (!data && len)))
+		return send_checked(c, data, len, timeout);
 	return c->ops->send_one(c, data, len, timeout);
+}
+
+static __attribute__((noinline)) ssize_t recv_checked(struct kipc_chan *c, void *buf, size_t cap,
+                                                      int64_t timeout)
+{
+	int r = ready(c, KIPC_IN);
+
+	if (r < 0)
+		return r;
+	return !buf && cap ? -EINVAL : c->ops->recv_one(c, buf, cap, timeout);
 }
 
 ssize_t kipc_recv(struct kipc_chan *c, void *buf, size_t cap, int64_t timeout)
 {
-	int r = ready(c, KIPC_IN);
-
-	if (unlikely(r < 0))
-		return r;
-	if (unlikely(!buf && cap))
-		return -EINVAL;
+	if (unlikely(!at_once(c, KIPC_IN) || (!buf && cap)))
+		return recv_checked(c, buf, cap, timeout);
 	return c->ops->recv_one(c, buf, cap, timeout);
 }
 

@@ -220,13 +220,16 @@ static inline void kipc__ring_prepare(struct kipc__ring_tx *tx, uint64_t len)
 	kipc__ring_clear_ahead(tx, end);
 }
 
-/* Somebody who has just got an answer often goes on with the next question. Fetch what it will be written
- * to, the header and the end of it, from the consumer, who watches it.
+/* Somebody who has just got a message of this length often sends one like it. Fetch what that will be written
+ * to, the header and its end, from the consumer, who watches it. Whoever receives may be another thread than
+ * who sends: so this looks at nothing of tx that changes. A length that is none is as good as any.
  */
-static inline void kipc__ring_tx_fetch(const struct kipc__ring_tx *tx)
+static inline void kipc__ring_tx_fetch(const struct kipc__ring_tx *tx, uint64_t len)
 {
-	kipc__prefetch_own(tx->next_at);
-	kipc__prefetch_own((const uint8_t *)tx->next_at + tx->next_len + KIPC_REC_BYTES - 1);
+	uint64_t prod = kipc__load_relaxed(tx->prod_word);
+
+	kipc__prefetch_own(kipc__ring_tx_header(tx, prod));
+	kipc__prefetch_own(kipc__ring_tx_header(tx, prod + KIPC_REC_BYTES - 1 + len));
 }
 
 /* The next message at or behind *after, discarded records skipped. 1: *pos is its position, *header its

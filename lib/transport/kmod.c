@@ -11,6 +11,7 @@
 #include "hub_chan.h"
 #include "kmod_dev.h"
 #include "ring_base.h"
+#include "ring_one.h"
 #include "ring_layout.h"
 
 /*
@@ -443,8 +444,8 @@ const struct kipc__transport kipc__transport_kmod = {
 	.send = kipc__ring_base_send,
 	.recv = kipc__ring_base_recv,
 	.turn = kipc__ring_base_turn,
-	.send_one = kipc__ring_base_send_one,
-	.recv_one = kipc__ring_base_recv_one,
+	.send_one = kipc__ring_one_send,
+	.recv_one = kipc__ring_one_recv,
 	.write = kipc__byte_stream_write,
 	.read = kipc__ring_base_read,
 	.wait = kipc__ring_base_wait,

@@ -3,6 +3,7 @@
 #include "../os/sys.h"
 #include "../os/wake.h"
 #include "ring_base.h"
+#include "ring_bell.h"
 #include "ring_long.h"
 #include "ring_wait.h"
 
@@ -68,7 +69,8 @@ int kipc__ring_base_begin(struct kipc__ring_chan *c)
 		return r;
 	c->tx.growth = &mine->growth;
 	c->rx.growth = &peer->growth;
-	c->rx.rfo = c->back->writes_in && c->rfo > 0 ? c->data[in] : NULL;
+	c->own = c->back->writes_in && c->rfo > 0 ? c->data[in] : NULL;
+	c->rx.rfo = c->own;
 	choose_copies(c);
 	c->tx_bell = (uint64_t *)&c->status->bells[out].data;
 	c->rx_bell = (uint64_t *)&c->status->bells[in].space;
@@ -78,85 +80,6 @@ int kipc__ring_base_begin(struct kipc__ring_chan *c)
 	if (r == 0 && !(c->base.granted & KIPC_OUT))
 		r = c->back->shut(c, KIPC_OUT);
 	return r;
-}
-
-/* ---- bells ---------------------------------------------------------------------------- */
-
-static inline void fence_after_publish(bool fence)
-{
-	if (fence)
-		kipc__fence_full(); /* (F) pairs with (I) */
-	else
-		kipc__fence_compiler(); /* the peer executes (F) here when it arms */
-}
-
-/* After publishing: is anybody asleep, is anybody there at all? */
-static inline uint64_t tx_bell(struct kipc__ring_chan *c)
-{
-	if (kipc__unlikely(--c->credit == 0))
-		kipc__ring_wait_look(c);
-	fence_after_publish(c->tx_fence);
-	return kipc__load_relaxed(c->tx_bell); /* (G) */
-}
-
-static inline int tx_done(struct kipc__ring_chan *c)
-{
-	uint64_t bell = tx_bell(c);
-
-	return kipc__likely(bell == 0) ? 0 : kipc__ring_wait_tx_bell(c, bell);
-}
-
-static inline void rx_done(struct kipc__ring_chan *c)
-{
-	fence_after_publish(c->rx_fence);
-	if (kipc__unlikely(kipc__load_relaxed(c->rx_bell) != 0)) /* (G), mirrored */
-		kipc__ring_wait_rx_bell(c);
-}
-
-/* Right behind its sender a receiver fetches each cache line while the next one is written, and both are
- * slower for it. Who found data at once many times in a row, and sent nothing meanwhile,
- * lets the sender run ahead before the next look.
- */
-static void stay_behind(const struct kipc__ring_chan *c)
-{
-	unsigned i;
-
-	if (c->streak >= KIPC__STREAM_CALLS)
-		for (i = 0; i < KIPC__STREAM_TURNS; i++)
-			kipc__cpu_relax();
-}
-
-static void watched(struct kipc__ring_chan *c, unsigned turns)
-{
-	uint64_t sent = kipc__load_relaxed(c->tx.prod_word);
-
-	if (turns >= KIPC__STREAM_NEAR || sent != c->sent_at)
-		c->streak = 0;
-	c->sent_at = sent;
-	kipc__count(&c->base.stats.spins);
-}
-
-/* The last waits ended while spinning: watch for the length of a cache line's way and back before any
- * preparation for a longer wait, which takes as long. true: something has come.
- */
-static inline bool watch_briefly(struct kipc__ring_chan *c, int64_t timeout)
-{
-	unsigned i;
-
-	if (c->brisk == 0 || timeout == 0)
-		return false;
-	c->brisk--;
-	stay_behind(c);
-	for (i = 0; i < KIPC__BRISK_TURNS; i++) {
-		if (kipc__ring_look(&c->rx, c->rx.cons) != 0) {
-			watched(c, i);
-			return true;
-		}
-		kipc__cpu_relax();
-	}
-	c->brisk = 0;
-	c->streak = 0;
-	return false;
 }
 
 /* ---- verbs ------------------------------------------------------------------------------ */
@@ -173,20 +96,13 @@ static uint64_t bytes_of(const struct kipc_msg *m, int n)
 
 static int sent(struct kipc__ring_chan *c, const struct kipc_msg *m, int n)
 {
-	int r = tx_done(c);
+	int r = kipc__ring_tx_done(c);
 
 	if (kipc__unlikely(r < 0))
 		return r;
 	c->base.stats.sent_msgs += (unsigned)n;
 	c->base.stats.sent_bytes += bytes_of(m, n);
 	return n;
-}
-
-static void received(struct kipc__ring_chan *c, size_t len)
-{
-	c->base.stats.recv_msgs++;
-	c->base.stats.recv_bytes += len;
-	rx_done(c);
 }
 
 /* What the records of n messages take, from here. */
@@ -265,7 +181,7 @@ int kipc__ring_base_peek(struct kipc_chan *base, struct kipc_msg *m, unsigned n,
 	if (kipc__unlikely(kipc__load_relaxed(&c->fault)))
 		return kipc__load_relaxed(&c->fault);
 	while ((r = kipc__ring_peek(&c->rx, m, n)) == 0) {
-		if (watch_briefly(c, timeout))
+		if (kipc__ring_wait_briefly(c, timeout))
 			continue;
 		r = kipc__ring_wait_for(c, KIPC_SIDE_DATA, timeout);
 		if (r < 0)
@@ -285,8 +201,7 @@ int kipc__ring_base_release(struct kipc_chan *base, unsigned n)
 	c->streak++;
 	c->base.stats.recv_msgs += n;
 	c->base.stats.recv_bytes += bytes;
-	rx_done(c);
-	return r;
+	return (int)kipc__ring_rx_done(c, r);
 }
 
 int kipc__ring_base_recv(struct kipc_chan *base, struct kipc_msg *m, unsigned n, int64_t timeout)
@@ -297,7 +212,7 @@ int kipc__ring_base_recv(struct kipc_chan *base, struct kipc_msg *m, unsigned n,
 	if (kipc__unlikely(kipc__load_relaxed(&c->fault)))
 		return kipc__load_relaxed(&c->fault);
 	while ((r = kipc__ring_recv(&c->rx, m, n)) == 0) {
-		if (watch_briefly(c, timeout))
+		if (kipc__ring_wait_briefly(c, timeout))
 			continue;
 		r = kipc__ring_wait_for(c, KIPC_SIDE_DATA, timeout);
 		if (r < 0)
@@ -308,8 +223,7 @@ int kipc__ring_base_recv(struct kipc_chan *base, struct kipc_msg *m, unsigned n,
 	c->streak++;
 	c->base.stats.recv_msgs += (unsigned)r;
 	c->base.stats.recv_bytes += bytes_of(m, r);
-	rx_done(c);
-	return r;
+	return (int)kipc__ring_rx_done(c, r);
 }
 
 int kipc__ring_base_turn(struct kipc_chan *base, const struct kipc_msg *m, struct kipc_msg *in,
@@ -323,71 +237,13 @@ int kipc__ring_base_turn(struct kipc_chan *base, const struct kipc_msg *m, struc
 		return r;
 	c->base.stats.sent_msgs++;
 	c->base.stats.sent_bytes += m->len;
-	bell = tx_bell(c);
+	if (kipc__unlikely(--c->credit == 0))
+		kipc__ring_wait_look(c);
+	bell = kipc__ring_tx_bell(c);
 	r = kipc__likely(bell == 0) ? 0 : kipc__ring_wait_turn(c, bell, timeout);
 	if (kipc__unlikely(r < 0))
 		return r;
 	return kipc__ring_base_peek(base, in, 1, r > 0 ? 0 : timeout);
-}
-
-/* ---- one message: what a round trip is made of -------------------------------------------- */
-
-static int send_one_slowly(struct kipc__ring_chan *c, const void *data, size_t len, int64_t timeout)
-{
-	struct kipc_msg m = { .data = (void *)(uintptr_t)data, .len = len };
-	int r;
-
-	if (len >= KIPC__RING_LONG)
-		kipc__ring_wait_announce(c, len);
-	r = kipc__ring_base_send(&c->base, &m, 1, timeout);
-	return r < 0 ? r : 0;
-}
-
-int kipc__ring_base_send_one(struct kipc_chan *base, const void *data, size_t len, int64_t timeout)
-{
-	struct kipc__ring_chan *c = ring_of(base);
-
-	if (kipc__unlikely(kipc__load_relaxed(&c->fault) || !kipc__ring_put(&c->tx, data, len)))
-		return send_one_slowly(c, data, len, timeout);
-	c->base.stats.sent_msgs++;
-	c->base.stats.sent_bytes += len;
-	return tx_done(c);
-}
-
-static ssize_t recv_one_slowly(struct kipc__ring_chan *c, void *buf, size_t cap, int64_t timeout)
-{
-	struct kipc_msg m = { .data = buf, .len = cap };
-	ssize_t len;
-	int r;
-
-	if (cap >= KIPC__RING_LONG && timeout != 0) {
-		len = kipc__ring_long_recv(c, buf, cap, &timeout);
-		if (len >= 0)
-			received(c, (size_t)len);
-		if (len != -EAGAIN)
-			return len;
-	}
-	r = kipc__ring_base_recv(&c->base, &m, 1, timeout);
-	return r < 0 ? r : (ssize_t)m.len;
-}
-
-ssize_t kipc__ring_base_recv_one(struct kipc_chan *base, void *buf, size_t cap, int64_t timeout)
-{
-	struct kipc__ring_chan *c = ring_of(base);
-	ssize_t len;
-
-	if (kipc__unlikely(kipc__load_relaxed(&c->fault)))
-		return kipc__load_relaxed(&c->fault);
-	if (kipc__ring_look(&c->rx, c->rx.cons) == 0 && !watch_briefly(c, timeout))
-		return recv_one_slowly(c, buf, cap, timeout);
-	len = kipc__ring_take(&c->rx, buf, cap);
-	if (kipc__unlikely(len < 0))
-		return recv_one_slowly(c, buf, cap, timeout);
-	c->streak++;
-	c->base.stats.recv_msgs++;
-	c->base.stats.recv_bytes += (size_t)len;
-	rx_done(c);
-	return len;
 }
 
 /* ---- a stream of bytes ------------------------------------------------------------------ */
@@ -401,7 +257,7 @@ static int64_t read_step(struct kipc__ring_chan *c, void *buf, size_t cap, size_
 	int64_t n = kipc__ring_read(&c->rx, buf, cap, step, &c->base.stats.recv_msgs);
 
 	if (c->rx.cons != cons)
-		rx_done(c);
+		(void)kipc__ring_rx_done(c, 0);
 	if (n > 0)
 		c->base.stats.recv_bytes += (uint64_t)n;
 	return n;
@@ -433,7 +289,7 @@ static int await_bytes(struct kipc__ring_chan *c, int64_t timeout, int64_t *dead
 	} else {
 		*deadline = timeout > 0 ? kipc__deadline(timeout) : KIPC__NEVER;
 	}
-	return watch_briefly(c, left) ? 0 : kipc__ring_wait_for(c, KIPC_SIDE_DATA, left);
+	return kipc__ring_wait_briefly(c, left) ? 0 : kipc__ring_wait_for(c, KIPC_SIDE_DATA, left);
 }
 
 ssize_t kipc__ring_base_read(struct kipc_chan *base, void *buf, size_t cap, int64_t timeout)

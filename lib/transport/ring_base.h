@@ -28,8 +28,6 @@ int kipc__ring_base_send(struct kipc_chan *c, const struct kipc_msg *m, unsigned
 int kipc__ring_base_recv(struct kipc_chan *c, struct kipc_msg *m, unsigned n, int64_t timeout);
 int kipc__ring_base_turn(struct kipc_chan *c, const struct kipc_msg *m, struct kipc_msg *in,
                          int64_t timeout);
-int kipc__ring_base_send_one(struct kipc_chan *c, const void *data, size_t len, int64_t timeout);
-ssize_t kipc__ring_base_recv_one(struct kipc_chan *c, void *buf, size_t cap, int64_t timeout);
 ssize_t kipc__ring_base_read(struct kipc_chan *c, void *buf, size_t cap, int64_t timeout);
 int kipc__ring_base_wait(struct kipc_chan *c, unsigned events, int64_t timeout);
 int kipc__ring_base_fd(struct kipc_chan *c, unsigned dir);

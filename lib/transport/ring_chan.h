@@ -77,6 +77,7 @@ struct kipc__ring_chan {
 	bool rx_fence;     /* I execute its mirror image after releasing */
 	bool polled[2];    /* by side: somebody has the poll descriptor */
 	int rfo;           /* take lines that I have read; negative: where this CPU gains by it */
+	uint8_t *own;      /* the in ring's data, if they are taken in a stream; or NULL */
 	bool follows;      /* a wait for data ends when a long message begins to come */
 	int fault;         /* -EBADMSG once the peer broke the ring; either half finds out */
 	uint64_t want;     /* bytes of records that last did not fit; 0: none waits */

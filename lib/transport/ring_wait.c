@@ -162,7 +162,7 @@ void kipc__ring_wait_announce(struct kipc__ring_chan *c, uint64_t len)
 	wake_peer(c, KIPC_SIDE_DATA);
 }
 
-void kipc__ring_wait_rx_bell(struct kipc__ring_chan *c)
+ssize_t kipc__ring_wait_rx_bell(struct kipc__ring_chan *c, ssize_t r)
 {
 	const struct kipc_ring_hints *peer = &c->ctrl[KIPC__RING_PEER(c)]->hints;
 	const struct kipc_ring_bell *bell = (const struct kipc_ring_bell *)c->rx_bell;
@@ -170,6 +170,54 @@ void kipc__ring_wait_rx_bell(struct kipc__ring_chan *c)
 	if (kipc__load_relaxed(&bell->armed) &&
 	    kipc_ring_due(c->rx.cons, kipc__load_relaxed(&peer->space_at)))
 		wake_peer(c, KIPC_SIDE_SPACE);
+	return r;
+}
+
+/* ---- watching --------------------------------------------------------------------------- */
+
+/* Right behind its sender a receiver fetches each cache line while the next one is written, and both are
+ * slower for it. Who found data at once many times in a row, and sent nothing meanwhile,
+ * lets the sender run ahead before the next look.
+ */
+static void stay_behind(const struct kipc__ring_chan *c)
+{
+	unsigned i;
+
+	if (c->streak >= KIPC__STREAM_CALLS)
+		for (i = 0; i < KIPC__STREAM_TURNS; i++)
+			kipc__cpu_relax();
+}
+
+static void watched(struct kipc__ring_chan *c, unsigned turns)
+{
+	uint64_t sent = kipc__load_relaxed(c->tx.prod_word);
+
+	if (turns >= KIPC__STREAM_NEAR || sent != c->sent_at)
+		c->streak = 0;
+	/* Taking a line is a store that an answer would have to wait behind. */
+	c->rx.rfo = sent == c->sent_at ? c->own : NULL;
+	c->sent_at = sent;
+	kipc__count(&c->base.stats.spins);
+}
+
+bool kipc__ring_wait_briefly(struct kipc__ring_chan *c, int64_t timeout)
+{
+	unsigned i;
+
+	if (c->brisk == 0 || timeout == 0)
+		return false;
+	c->brisk--;
+	stay_behind(c);
+	for (i = 0; i < KIPC__BRISK_TURNS; i++) {
+		if (kipc__ring_look(&c->rx, c->rx.cons) != 0) {
+			watched(c, i);
+			return true;
+		}
+		kipc__cpu_relax();
+	}
+	c->brisk = 0;
+	c->streak = 0;
+	return false;
 }
 
 /* ---- waiting ---------------------------------------------------------------------------- */

@@ -24,6 +24,11 @@ bool kipc__ring_wait_sharing(const struct kipc__ring_chan *c);
 /* Wait until the side is ready. 0: it is; -EAGAIN, -ETIMEDOUT, -EINTR, -EPIPE, -EBADMSG. */
 int kipc__ring_wait_for(struct kipc__ring_chan *c, unsigned side, int64_t timeout);
 
+/* The last waits for data ended while spinning: watch for the length of a cache line's way and back before
+ * any preparation for a longer wait, which takes as long. true: something has come.
+ */
+bool kipc__ring_wait_briefly(struct kipc__ring_chan *c, int64_t timeout);
+
 /* Wait for any of KIPC_IN, KIPC_OUT; what is true, as kipc_wait(). */
 int kipc__ring_wait_events(struct kipc__ring_chan *c, unsigned events, int64_t timeout);
 
@@ -38,8 +43,8 @@ int kipc__ring_wait_turn(struct kipc__ring_chan *c, uint64_t bell, int64_t timeo
 /* A long message is about to be copied in: wake a consumer that wants to copy it out meanwhile. */
 void kipc__ring_wait_announce(struct kipc__ring_chan *c, uint64_t len);
 
-/* The bell was not zero after releasing: wake a sleeping producer. */
-void kipc__ring_wait_rx_bell(struct kipc__ring_chan *c);
+/* The bell was not zero after releasing: wake a sleeping producer. Returns r. */
+ssize_t kipc__ring_wait_rx_bell(struct kipc__ring_chan *c, ssize_t r);
 
 /* The sender's credit is used up: look whether the peer lives, if that is due. */
 void kipc__ring_wait_look(struct kipc__ring_chan *c);

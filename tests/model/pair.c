@@ -102,8 +102,7 @@ int kipc__model_send_words(unsigned number, unsigned words)
 
 	for (i = 0; i < words; i++)
 		payload[i] = PATTERN(number, i);
-	return kipc__ring_one_send(&kipc__model_end[0].ring.base, payload, 8 * (size_t)words,
-	                                -1);
+	return kipc__ring_one_send(&kipc__model_end[0].ring.base, payload, 8 * (size_t)words, -1);
 }
 
 int kipc__model_send(unsigned number)
@@ -115,7 +114,7 @@ int kipc__model_recv_words(unsigned number, int64_t timeout)
 {
 	uint64_t payload[PAIR_WORDS];
 	ssize_t i, len = kipc__ring_one_recv(&kipc__model_end[1].ring.base, payload,
-	                                          sizeof(payload), timeout);
+	                                     sizeof(payload), timeout);
 
 	for (i = 0; i < len / 8; i++)
 		kipc__model_assert(payload[i] == PATTERN(number, (unsigned)i), "not what was sent");
