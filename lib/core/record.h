@@ -50,18 +50,18 @@ struct kipc__ring_tx {
 };
 
 struct kipc__ring_rx {
-	const uint8_t *data;    /* 2 * bytes */
-	uint8_t *rfo;           /* the same, to take lines that I have read; or NULL */
-	const __u64 *prod_word; /* the producer's */
-	__u64 *cons_word;       /* mine, publish-only */
+	const uint8_t *data;                   /* 2 * bytes; writable where own_most is not 0 */
+	const __u64 *prod_word;                /* the producer's */
+	__u64 *cons_word;                      /* mine, publish-only */
 	const struct kipc_ring_growth *growth; /* the producer's, or NULL */
 	kipc__copy_fn wide;                    /* for long messages; NULL: memcpy() */
 	uint64_t bytes;
 	uint64_t align;
-	uint64_t easy;                /* a record of up to this length fits wherever it starts */
-	uint64_t part;                /* bytes of the oldest message that were read already */
-	uint64_t cons;                /* the truth about my position */
-	unsigned peeked;              /* messages looked at and not released */
+	uint64_t own_most; /* take the lines of messages of up to so many bytes; 0: none */
+	uint64_t easy;     /* a record of up to this length fits wherever it starts */
+	uint64_t part;     /* bytes of the oldest message that were read already */
+	uint64_t cons;     /* the truth about my position */
+	unsigned peeked;   /* messages looked at and not released */
 	uint64_t end[KIPC_BATCH_MAX]; /* where each of them ends */
 	uint64_t sum[KIPC_BATCH_MAX]; /* payload bytes up to and with each, as they were checked */
 };
@@ -269,15 +269,15 @@ static inline uint64_t kipc__ring_header_len(uint64_t header)
  * that are mine until cons is published. The producer then gets them back in one step when it comes
  * round, and many at a time; a line that two caches share costs it several times as much.
  */
-static inline void kipc__ring_own(struct kipc__ring_rx *rx, uint64_t cons)
+static inline void kipc__ring_own(struct kipc__ring_rx *rx, uint64_t cons, unsigned n)
 {
 	uint64_t
 		at; /* the last word of a line: the first may be before cons, and given back already */
 
-	if (!rx->rfo)
+	if (cons - rx->cons > n * rx->own_most)
 		return;
 	for (at = rx->cons | (KIPC_RING_LINE - 8); (int64_t)(cons - at) > 0; at += KIPC_RING_LINE)
-		kipc__store_relaxed((uint64_t *)(rx->rfo + (at & (rx->bytes - 1))), 0);
+		kipc__store_relaxed((uint64_t *)(uintptr_t)(rx->data + (at & (rx->bytes - 1))), 0);
 }
 
 static inline void kipc__ring_give_back(struct kipc__ring_rx *rx, uint64_t cons)
@@ -287,10 +287,10 @@ static inline void kipc__ring_give_back(struct kipc__ring_rx *rx, uint64_t cons)
 	kipc__store_release(rx->cons_word, cons); /* (C) pairs with (D) */
 }
 
-/* Everything before cons was copied out. */
-static inline void kipc__ring_copied(struct kipc__ring_rx *rx, uint64_t cons)
+/* Everything before cons was copied out, n messages. */
+static inline void kipc__ring_copied(struct kipc__ring_rx *rx, uint64_t cons, unsigned n)
 {
-	kipc__ring_own(rx, cons);
+	kipc__ring_own(rx, cons, n);
 	kipc__ring_give_back(rx, cons);
 }
 
@@ -341,7 +341,7 @@ static inline int64_t kipc__ring_take(struct kipc__ring_rx *rx, void *buf, uint6
 	if (kipc__unlikely(len < 0))
 		return len;
 	kipc__ring_fetch(rx, buf, kipc__ring_payload(rx, rx->cons), (uint64_t)len);
-	kipc__ring_copied(rx, kipc__ring_after(rx->cons, header, rx->align));
+	kipc__ring_copied(rx, kipc__ring_after(rx->cons, header, rx->align), 1);
 	return len;
 }
 

@@ -285,8 +285,8 @@ int kipc__ring_peek(struct kipc__ring_rx *rx, struct kipc_msg *m, unsigned n)
 	return kipc__unlikely(rx->part) ? kipc__ring_peek_rest(rx, m, (int)i) : (int)i;
 }
 
-/* Lines of messages up to this size are worth taking although nobody knows whether they were read. */
-#define OWN_IN_PLACE 512
+/* Records of up to two lines were read where their message was looked at; of longer ones nobody knows. */
+#define OWN_IN_PLACE (2 * KIPC_RING_LINE)
 
 int kipc__ring_release(struct kipc__ring_rx *rx, unsigned n)
 {
@@ -300,7 +300,7 @@ int kipc__ring_release(struct kipc__ring_rx *rx, unsigned n)
 	left = rx->peeked - n;
 	sum = rx->sum[n - 1];
 	if (rx->end[n - 1] - rx->cons <= (uint64_t)n * OWN_IN_PLACE)
-		kipc__ring_own(rx, rx->end[n - 1]);
+		kipc__ring_own(rx, rx->end[n - 1], n);
 	kipc__ring_give_back(rx, rx->end[n - 1]);
 	if (kipc__unlikely(rx->part))
 		kipc__ring_part_set(rx, 0);
@@ -356,6 +356,6 @@ int kipc__ring_recv(struct kipc__ring_rx *rx, struct kipc_msg *m, unsigned n)
 	}
 	if (i == 0)
 		return r;
-	kipc__ring_copied(rx, end);
+	kipc__ring_copied(rx, end, i);
 	return (int)i;
 }

@@ -100,6 +100,6 @@ int64_t kipc__ring_follow_end(struct kipc__ring_rx *rx, void *buf, uint64_t len,
 	if (r == 0 || pos != rx->cons || kipc__ring_header_len(header) != len)
 		return -EAGAIN;
 	copy_out(rx, (uint8_t *)buf + have, payload(rx) + have, len - have);
-	kipc__ring_copied(rx, after);
+	kipc__ring_copied(rx, after, 1);
 	return (int64_t)len;
 }

@@ -46,7 +46,7 @@ int64_t kipc__ring_read(struct kipc__ring_rx *rx, void *buf, uint64_t cap, uint6
 	if (got == 0 && cons == rx->cons)
 		return r;
 	kipc__ring_part_set(rx, part);
-	kipc__ring_copied(rx, cons);
+	kipc__ring_copied(rx, cons, 1);
 	return (int64_t)got;
 }
 
@@ -80,6 +80,6 @@ int kipc__ring_recv_rest(struct kipc__ring_rx *rx, struct kipc_msg *m)
 	kipc__ring_fetch(rx, m->data, payload(rx, pos, rx->part), left);
 	m->len = left;
 	kipc__ring_part_set(rx, 0);
-	kipc__ring_copied(rx, after);
+	kipc__ring_copied(rx, after, 1);
 	return 1;
 }

@@ -2,18 +2,25 @@
 #include "cache.h"
 
 #include <unistd.h>
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 
-/* A line that one core wrote and another read is owned by the first and shared with the second (MOESI).
- * On Zen the store that wants it back is slow and overlaps with few others: measured on Zen 4, some 10
- * ns a line between near cores and 30 to 40 between far ones, against 2 to 4 for a line that the reader
- * has taken; docs/design.md has the commands that compare. Of other CPUs nothing was measured.
- */
-static bool shared_lines_are_slow(void)
+#define FAMILY_ZEN  0x17 /* and Zen 2 */
+#define FAMILY_ZEN4 0x19 /* and Zen 3; Zen 5 is 0x1a */
+
+/* The family of a Zen processor, 0 for any other. */
+static unsigned zen_family(void)
 {
 #if defined(__x86_64__)
-	return __builtin_cpu_is("amdfam17h") || __builtin_cpu_is("amdfam19h");
+	unsigned a, b, c, d, family;
+
+	if (!__builtin_cpu_is("amd") || !__get_cpuid(1, &a, &b, &c, &d))
+		return 0;
+	family = (a >> 8 & 0xf) + (a >> 20 & 0xff);
+	return family >= FAMILY_ZEN ? family : 0;
 #else
-	return false;
+	return 0;
 #endif
 }
 
@@ -25,9 +32,32 @@ static uint64_t core_cache_bytes(void)
 	return bytes > 0 ? (uint64_t)bytes : 512 << 10;
 }
 
-bool kipc__cache_rfo_pays(uint64_t ring_bytes)
+/* A line that one core wrote and another read is owned by the first and shared with the second (MOESI).
+ * On Zen the store that wants it back is slow and overlaps with few others: measured on Zen 4, some 10
+ * ns a line between near cores and 30 to 40 between far ones, against 2 to 4 for a line that the reader
+ * has taken. Zen 5 is the same between far cores, with short messages; long ones go slower there when
+ * their lines are taken, wherever the cores are. docs/design.md has the commands that compare. Of other
+ * CPUs nothing was measured.
+ */
+#define ZEN5_MOST 32768
+
+uint64_t kipc__cache_rfo_most(uint64_t ring_bytes)
 {
-	return shared_lines_are_slow() && ring_bytes <= core_cache_bytes();
+	unsigned family = zen_family();
+
+	if (family == 0 || ring_bytes > core_cache_bytes())
+		return 0;
+	return family > FAMILY_ZEN4 ? ZEN5_MOST : UINT32_MAX;
+}
+
+/* 130 -> 90 ns for a round trip of 8 B between near cores of Zen 4; on Zen 5 64 B between far ones take 400
+ * with it and 250 without.
+ */
+bool kipc__cache_fetch_pays(void)
+{
+	unsigned family = zen_family();
+
+	return family && family <= FAMILY_ZEN4;
 }
 
 /* memcpy() of a C library may be "rep movsb" from some kilobytes on, which on Zen is the fastest there is
@@ -39,8 +69,9 @@ struct kipc__copy_ways kipc__cache_copy_ways(uint64_t ring_bytes)
 
 #ifdef KIPC__COPY_X86
 	bool avx = __builtin_cpu_supports("avx");
+	unsigned family = zen_family();
 
-	if (!shared_lines_are_slow())
+	if (family == 0 || family > FAMILY_ZEN4)
 		return ways;
 	ways.past = avx ? kipc__copy_past_avx : kipc__copy_past_sse2;
 	if (ring_bytes > core_cache_bytes())

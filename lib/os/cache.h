@@ -7,8 +7,15 @@
 #include <stdint.h>
 #include "../core/copy.h"
 
-/* Does a producer gain when the consumer of a ring of this size takes the lines that it has read? */
-bool kipc__cache_rfo_pays(uint64_t ring_bytes);
+/* Does a producer gain when the consumer of a ring of this size takes the lines that it has read? Up to
+ * which length of a message; 0: no.
+ */
+uint64_t kipc__cache_rfo_most(uint64_t ring_bytes);
+
+/* Is an answer faster when the line that it will be written to is fetched from the peer, who watches it, as
+ * soon as there is something to answer?
+ */
+bool kipc__cache_fetch_pays(void);
 
 /* How to copy long payloads into and out of a ring of this size. */
 struct kipc__copy_ways kipc__cache_copy_ways(uint64_t ring_bytes);

@@ -128,7 +128,7 @@ static int queue_join(struct kipc__hub *h, const struct kipc__config *cfg)
 	struct kipc__queue_chan *c = (struct kipc__queue_chan *)h;
 
 	c->queue.end = h->end;
-	c->queue.rfo = cfg->rfo < 0 ? kipc__cache_rfo_pays(kipc__queue_bytes(&c->queue.geom))
+	c->queue.rfo = cfg->rfo < 0 ? kipc__cache_rfo_most(kipc__queue_bytes(&c->queue.geom)) > 0
 	                            : cfg->rfo > 0;
 	h->watch[1] = ENDS - 1;
 	return 0;

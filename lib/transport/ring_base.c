@@ -55,6 +55,14 @@ static void choose_copies(struct kipc__ring_chan *c)
 	c->rx.wide = kipc__cache_copy_ways(c->rx.bytes).wide;
 }
 
+/* Of messages of how many bytes the lines are taken. */
+static uint64_t own_most(const struct kipc__ring_chan *c)
+{
+	if (!c->back->writes_in || c->rfo == 0)
+		return 0;
+	return c->rfo > 0 ? UINT32_MAX : kipc__cache_rfo_most(c->geom[KIPC__RING_IN(c)].bytes);
+}
+
 int kipc__ring_base_begin(struct kipc__ring_chan *c)
 {
 	unsigned in = KIPC__RING_IN(c), out = KIPC__RING_OUT(c);
@@ -69,8 +77,9 @@ int kipc__ring_base_begin(struct kipc__ring_chan *c)
 		return r;
 	c->tx.growth = &mine->growth;
 	c->rx.growth = &peer->growth;
-	c->own = c->back->writes_in && c->rfo > 0 ? c->data[in] : NULL;
-	c->rx.rfo = c->own;
+	c->fetches = kipc__cache_fetch_pays();
+	c->own_most = own_most(c);
+	c->rx.own_most = c->own_most;
 	choose_copies(c);
 	c->tx_bell = (uint64_t *)&c->status->bells[out].data;
 	c->rx_bell = (uint64_t *)&c->status->bells[in].space;

@@ -75,9 +75,10 @@ struct kipc__ring_chan {
 	uint64_t *rx_bell; /* and here after releasing: producer asleep, producer gone */
 	bool tx_fence;     /* I execute (F) after publishing */
 	bool rx_fence;     /* I execute its mirror image after releasing */
+	bool fetches;      /* I fetch the line of an answer when I have got what it answers */
 	bool polled[2];    /* by side: somebody has the poll descriptor */
 	int rfo;           /* take lines that I have read; negative: where this CPU gains by it */
-	uint8_t *own;      /* the in ring's data, if they are taken in a stream; or NULL */
+	uint64_t own_most; /* rx.own_most in a stream */
 	bool follows;      /* a wait for data ends when a long message begins to come */
 	int fault;         /* -EBADMSG once the peer broke the ring; either half finds out */
 	uint64_t want;     /* bytes of records that last did not fit; 0: none waits */

@@ -108,14 +108,15 @@ ssize_t kipc__ring_one_recv(struct kipc_chan *base, void *buf, size_t cap, int64
 	header = kipc__ring_look(&c->rx, cons);
 	if (header == 0)
 		return recv_watching(c, buf, cap, timeout);
-	kipc__ring_tx_fetch(&c->tx, kipc__ring_header_len(header));
+	if (c->fetches)
+		kipc__ring_tx_fetch(&c->tx, kipc__ring_header_len(header));
 	len = kipc__ring_easy(&c->rx, header, cap);
 	if (kipc__unlikely(len < 0))
 		return recv_slowly(c, buf, cap, timeout);
 	if (len > KIPC_RING_LINE)
 		return recv_wide(c, buf, cap, timeout);
 	kipc__ring_copy_line_out(buf, kipc__ring_payload(&c->rx, cons), (uint64_t)len);
-	kipc__ring_copied(&c->rx, kipc__ring_after(cons, header, c->rx.align));
+	kipc__ring_copied(&c->rx, kipc__ring_after(cons, header, c->rx.align), 1);
 	c->streak++;
 	return received(c, len);
 }

@@ -195,7 +195,7 @@ static void watched(struct kipc__ring_chan *c, unsigned turns)
 	if (turns >= KIPC__STREAM_NEAR || sent != c->sent_at)
 		c->streak = 0;
 	/* Taking a line is a store that an answer would have to wait behind. */
-	c->rx.rfo = sent == c->sent_at ? c->own : NULL;
+	c->rx.own_most = sent == c->sent_at ? c->own_most : 0;
 	c->sent_at = sent;
 	kipc__count(&c->base.stats.spins);
 }

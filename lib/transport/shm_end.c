@@ -136,8 +136,6 @@ int kipc__shm_begin(struct kipc__shm_chan *s)
 
 	/* Whoever polls, or sleeps, on a machine where membarrier is forbidden fences for itself. */
 	c->may_fence = kipc__fence_register();
-	if (c->rfo < 0)
-		c->rfo = kipc__cache_rfo_pays(c->geom[KIPC__RING_IN(c)].bytes);
 	/* A poller learns whom to watch, by my lock, before I am somebody whose death it would miss: who
 	 * finds that the end has had an owner and has none takes it for lost, and does not say so. Armed
 	 * or not: somebody may have died here between disarming it and ringing.

@@ -239,7 +239,7 @@ static void run_model(uint64_t bytes, uint32_t align, uint64_t start, uint64_t s
 
 	m->random = seed;
 	ring_pair_make(&m->r, bytes, align, start);
-	m->r.rx.rfo = seed & 1 ? m->r.data : NULL;
+	m->r.rx.own_most = seed & 1 ? UINT32_MAX : seed & 2 ? 64 : 0;
 	for (unsigned i = 0; i < rounds; i++) {
 		calls[pick(m, sizeof(calls) / sizeof(*calls))](m);
 		must_eq(m->r.prod.pos - start, m->prod);
