@@ -25,6 +25,7 @@ void kipc__ring_base_init(struct kipc__ring_chan *c, const struct kipc__transpor
 		.rx_fence = true,
 		.rfo = cfg->rfo,
 		.stretch = 1,
+		.lead = KIPC__LEAD_LEAST,
 		.credit = back->look_every ? 1 : UINT32_MAX,
 	};
 }
@@ -132,8 +133,11 @@ static int wait_for_room(struct kipc__ring_chan *c, const struct kipc_msg *m, un
 
 	c->want = extent_of(c, m, n);
 	r = kipc__ring_wait_for(c, KIPC_SIDE_SPACE, timeout);
-	if (r == 0)
+	if (r == 0) {
 		c->want = 0;
+		if (!kipc__ring_wait_sharing(c))
+			kipc__ring_wait_ahead(c);
+	}
 	return r;
 }
 
@@ -314,6 +318,7 @@ ssize_t kipc__ring_base_read(struct kipc_chan *base, void *buf, size_t cap, int6
 		if (r < 0)
 			return r;
 	}
+	c->streak++;
 	return n < 0 ? kipc__ring_wait_broken(c, (int)n) : n;
 }
 

@@ -71,23 +71,26 @@ struct kipc__ring_chan {
 	/* Hot: what every message touches. */
 	struct kipc__ring_tx tx;
 	struct kipc__ring_rx rx;
-	uint64_t *tx_bell; /* I look here after publishing: consumer asleep, consumer gone */
-	uint64_t *rx_bell; /* and here after releasing: producer asleep, producer gone */
-	bool tx_fence;     /* I execute (F) after publishing */
-	bool rx_fence;     /* I execute its mirror image after releasing */
-	bool fetches;      /* I fetch the line of an answer when I have got what it answers */
-	bool polled[2];    /* by side: somebody has the poll descriptor */
-	int rfo;           /* take lines that I have read; negative: where this CPU gains by it */
-	uint64_t own_most; /* rx.own_most in a stream */
-	bool follows;      /* a wait for data ends when a long message begins to come */
-	int fault;         /* -EBADMSG once the peer broke the ring; either half finds out */
-	uint64_t want;     /* bytes of records that last did not fit; 0: none waits */
-	unsigned brisk;    /* waits for data that may start without preparation */
-	unsigned streak;   /* calls in a row that found data at once; see stay_behind() */
-	uint64_t sent_at;  /* my prod when a wait for data last ended */
-	unsigned credit;   /* commits until the next look at the peer */
-	unsigned stretch;  /* how many I gave myself last time */
-	int64_t looked_at; /* coarse time of that */
+	uint64_t *tx_bell;  /* I look here after publishing: consumer asleep, consumer gone */
+	uint64_t *rx_bell;  /* and here after releasing: producer asleep, producer gone */
+	bool tx_fence;      /* I execute (F) after publishing */
+	bool rx_fence;      /* I execute its mirror image after releasing */
+	bool fetches;       /* I fetch the line of an answer when I have got what it answers */
+	bool polled[2];     /* by side: somebody has the poll descriptor */
+	int rfo;            /* take lines that I have read; negative: where this CPU gains by it */
+	uint64_t own_most;  /* rx.own_most in a stream */
+	bool follows;       /* a wait for data ends when a long message begins to come */
+	int fault;          /* -EBADMSG once the peer broke the ring; either half finds out */
+	uint64_t want;      /* bytes of records that last did not fit; 0: none waits */
+	unsigned brisk;     /* waits for data that may start without preparation */
+	unsigned streak;    /* calls in a row that found data at once; see stay_behind() */
+	uint64_t sent_at;   /* my prod when a wait for data last ended */
+	unsigned credit;    /* commits until the next look at the peer */
+	unsigned stretch;   /* how many I gave myself last time */
+	int64_t looked_at;  /* coarse time of that */
+	unsigned lead;      /* what the sender is given in a stream, in turns */
+	unsigned lead_from; /* the streak when it was given last */
+	unsigned ahead_missed, ahead_rest; /* see kipc__ring_wait_ahead() */
 
 	/* Cold. */
 	unsigned end;                 /* which end I am */
@@ -103,12 +106,19 @@ struct kipc__ring_chan {
 #define KIPC__BRISK_WAITS 1024 /* then the hints to the peer are looked after again */
 #define KIPC__BRISK_TURNS 32
 
-/* From so many calls in a row on it is a stream; the sender then gets so long a lead; a message that comes
- * within so many turns was on its way already.
+/* From so many calls in a row on it is a stream; the sender then gets a lead of so many turns; a message
+ * that comes within so many turns was on its way already.
  */
 #define KIPC__STREAM_CALLS 16
-#define KIPC__STREAM_TURNS 32
 #define KIPC__STREAM_NEAR  4
+#define KIPC__LEAD_LEAST   32 /* half a microsecond */
+#define KIPC__LEAD_MOST    256
+
+/* A sender that found the ring full looks so often whether a quarter is free; where it is not, it does not
+ * look the next 1, 3, 7 times, and so on up to this many.
+ */
+#define KIPC__AHEAD_LOOKS 32
+#define KIPC__AHEAD_REST  1023
 
 #define KIPC__RING_IN(c)   (1 - (c)->end) /* the ring that I consume */
 #define KIPC__RING_OUT(c)  ((c)->end)

@@ -29,6 +29,9 @@ int kipc__ring_wait_for(struct kipc__ring_chan *c, unsigned side, int64_t timeou
  */
 bool kipc__ring_wait_briefly(struct kipc__ring_chan *c, int64_t timeout);
 
+/* A wait for room is over, with no sleep: give the receiver time to make more of it. */
+void kipc__ring_wait_ahead(struct kipc__ring_chan *c);
+
 /* Wait for any of KIPC_IN, KIPC_OUT; what is true, as kipc_wait(). */
 int kipc__ring_wait_events(struct kipc__ring_chan *c, unsigned events, int64_t timeout);
 
