@@ -5,7 +5,7 @@
 /* The consumer is told this often. Longer pieces overlap less, which matters where they are few; shorter
  * ones exchange the line of the progress more often.
  */
-#define PIECE  16384
+#define PIECE  32768
 #define PIECES 16
 
 static size_t piece_of(size_t len)

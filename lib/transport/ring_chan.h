@@ -78,6 +78,7 @@ struct kipc__ring_chan {
 	bool fetches;       /* I fetch the line of an answer when I have got what it answers */
 	bool polled[2];     /* by side: somebody has the poll descriptor */
 	int rfo;            /* take lines that I have read; negative: where this CPU gains by it */
+	uint64_t long_at;   /* my position when I last received a long message */
 	uint64_t own_most;  /* rx.own_most in a stream */
 	bool follows;       /* a wait for data ends when a long message begins to come */
 	int fault;          /* -EBADMSG once the peer broke the ring; either half finds out */

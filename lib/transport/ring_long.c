@@ -37,6 +37,21 @@ static int64_t left_of(int64_t timeout, int64_t deadline)
 	return left > 0 ? left : 1;
 }
 
+/* Who only receives has the next message copied in while he copies this one out, and following it closely
+ * makes both slower, unless it is so long that it would have left the caches meanwhile. Not so where
+ * receivers sleep: those would wake up late.
+ */
+#define FOLLOW_STREAM (4 * KIPC__RING_LONG)
+
+static bool not_worth_following(struct kipc__ring_chan *c, size_t cap)
+{
+	uint64_t sent = kipc__load_relaxed(c->tx.prod_word);
+	bool streams = sent == c->long_at;
+
+	c->long_at = sent;
+	return streams && cap < FOLLOW_STREAM && c->base.wait != KIPC_WAIT_BLOCK;
+}
+
 ssize_t kipc__ring_long_recv(struct kipc__ring_chan *c, void *buf, size_t cap, int64_t *timeout)
 {
 	int64_t deadline, got = -EAGAIN;
@@ -44,7 +59,8 @@ ssize_t kipc__ring_long_recv(struct kipc__ring_chan *c, void *buf, size_t cap, i
 	uint64_t len;
 	int r;
 
-	if (kipc__ring_wait_sharing(c) || kipc__ring_look(&c->rx, c->rx.cons) != 0)
+	if (not_worth_following(c, cap) || kipc__ring_wait_sharing(c) ||
+	    kipc__ring_look(&c->rx, c->rx.cons) != 0)
 		return -EAGAIN;
 	deadline = kipc__deadline(*timeout);
 	c->follows = true;
