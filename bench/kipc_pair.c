@@ -18,10 +18,14 @@ int kipc_pair_failed(struct pair *p, int err, const char *what)
 	return bench_fail(p, err, "%s: %s", what, kipc_strerror(err));
 }
 
-/* The default ring for what fits it well, and four of the larger messages. */
+/* The default ring, 256 KiB, for what fits it well; as much as the slots of the others take for longer
+ * messages, see slots_depth(); and four of the longest.
+ */
 static uint64_t ring_bytes(size_t size)
 {
-	return size <= 65536 ? 0 : 4 * size;
+	if (size <= 1024)
+		return 0;
+	return size <= 65536 ? 1 << 20 : 4 * size;
 }
 
 int kipc_pair_setup(struct pair *p)
