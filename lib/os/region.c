@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
+#include "../core/atomic.h"
 #include "region.h"
 #include "sys.h"
 
@@ -23,6 +24,8 @@
 #define ZEROS_AT_ONCE 128
 
 #define STRICT '2' /* vm.overcommit_memory: what was promised is there, or refused */
+
+#define KNOWN_NS (1000 * 1000 * 1000)
 
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 0x0008U
@@ -138,10 +141,7 @@ int kipc__region_reserve(int fd, uint64_t bytes)
 	return 0;
 }
 
-/* A memfd lives in a tmpfs of the kernel that has no size. What it takes is counted like private memory:
- * there is always more of it, until processes are killed; unless the accounting is strict.
- */
-bool kipc__region_memfd_limited(void)
+static bool accounting_is_strict(void)
 {
 	int fd = open("/proc/sys/vm/overcommit_memory", O_RDONLY | O_CLOEXEC);
 	char mode = STRICT;
@@ -151,6 +151,24 @@ bool kipc__region_memfd_limited(void)
 	(void)!read(fd, &mode, 1);
 	kipc__fd_close(fd);
 	return mode == STRICT;
+}
+
+/* A memfd lives in a tmpfs of the kernel that has no size. What it takes is counted like private memory:
+ * there is always more of it, until processes are killed; unless the accounting is strict. That is
+ * read from a file, which is a tenth of what opening a channel takes, and changes once in a
+ * machine's life: so it is read again after a second only.
+ */
+bool kipc__region_memfd_limited(void)
+{
+	static int64_t known_until; /* odd: it is strict */
+	int64_t now = kipc__now_coarse(), known = kipc__load_relaxed(&known_until);
+
+	if (now >= known) {
+		known = (now + KNOWN_NS) & ~1LL;
+		known |= accounting_is_strict();
+		kipc__store_relaxed(&known_until, known);
+	}
+	return known & 1;
 }
 
 int kipc__region_seal(int fd)

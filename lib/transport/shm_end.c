@@ -162,7 +162,9 @@ static int put(int fd, const void *what, size_t len, uint64_t off)
 	return n == (ssize_t)len ? 0 : n < 0 ? -errno : -EIO;
 }
 
-/* The first positions lie in CTRL, where only their ends write later on. */
+/* The first positions lie in CTRL, where only their ends write later on. Mostly they are what a new file
+ * holds anyway.
+ */
 static int format(int fd, const struct kipc__config *cfg, uint32_t page)
 {
 	struct kipc_ring_status st = { 0 };
@@ -174,8 +176,9 @@ static int format(int fd, const struct kipc__config *cfg, uint32_t page)
 		struct kipc_ring_pos pos[2] = { { .pos = st.geom[i].start },
 			                        { .pos = st.geom[1 - i].start } };
 
-		r = put(fd, pos, sizeof(pos),
-		        st.ident.ctrl_off + (uint64_t)i * st.ident.ctrl_bytes);
+		if (pos[0].pos || pos[1].pos)
+			r = put(fd, pos, sizeof(pos),
+			        st.ident.ctrl_off + (uint64_t)i * st.ident.ctrl_bytes);
 	}
 	return r < 0 ? r : put(fd, &st, sizeof(st), 0);
 }
