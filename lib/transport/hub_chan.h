@@ -52,10 +52,10 @@ struct kipc__hub_kind {
 	 */
 	int (*check)(struct kipc__hub *h, const struct kipc__config *cfg);
 
-	/* I have place h->end, and nobody knows yet: begin. */
+	/* Place h->end is mine and live, so my death is seen: begin. hints.joined is 0. */
 	int (*join)(struct kipc__hub *h, const struct kipc__config *cfg);
 
-	/* I am leaving, politely; still mapped, still the owner of my place. */
+	/* I am leaving, politely, or could not join; still mapped, still the owner of my place. */
 	void (*leave)(struct kipc__hub *h);
 
 	/* This end has died: undo what it left undone, tell whom it concerns (kipc__hub_wake()). Once

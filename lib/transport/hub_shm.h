@@ -79,7 +79,7 @@ void kipc__hub_shm_bells_sweep(const char *name, const struct kipc_ring_status *
 /* hub_shm_end.c */
 int kipc__hub_shm_take(struct kipc__hub *h, unsigned first,
                        unsigned last);          /* -EBUSY: none is free */
-void kipc__hub_shm_settle(struct kipc__hub *h); /* joined: live */
+void kipc__hub_shm_settle(struct kipc__hub *h); /* live: my death is seen from here on */
 void kipc__hub_shm_drop(struct kipc__hub *h);   /* free my place */
 void kipc__hub_shm_look(struct kipc__hub *h, bool now);
 

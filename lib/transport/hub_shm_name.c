@@ -61,15 +61,21 @@ static int reclaim(struct kipc__hub *h)
 	return kipc__shm_name_removed(s->file, s->name);
 }
 
-/* My place is taken: begin, and say so. */
+/* My place is taken: say so, and begin. In this order, for what join() leaves in shared memory, the bit of a
+ * subscriber say, is undone by those who find me dead, and they look at places that are live only.
+ */
 static int settle(struct kipc__hub *h, const struct kipc__config *cfg)
 {
 	int r;
 
 	h->mine = kipc__hub_ctrl(h, h->end);
+	kipc__store_relaxed(&h->mine->hints.joined, 0);
+	kipc__hub_shm_settle(h);
 	r = h->kind->join(h, cfg);
-	if (r == 0)
-		kipc__hub_shm_settle(h);
+	if (r < 0) {
+		h->kind->leave(h);
+		kipc__hub_shm_bells_leave(h);
+	}
 	return r;
 }
 

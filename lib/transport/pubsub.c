@@ -130,7 +130,7 @@ static int pubsub_join(struct kipc__hub *h, const struct kipc__config *cfg)
 		if (cfg->lossy)
 			h->ops.caps &= ~KIPC_CAP_RELIABLE;
 		r = kipc__sub_init(&c->sub, &at, h->end, cfg->lossy, cfg->from_oldest);
-		kipc__store_release(&h->mine->hints.joined, 1); /* its place may be live before */
+		kipc__store_release(&h->mine->hints.joined, 1); /* its place is live before */
 		/* A publisher that met it while it looked for its place may sleep. */
 		kipc__hub_wake(h, KIPC_SIDE_SPACE, true);
 	}
@@ -398,11 +398,13 @@ static int pubsub_lost(const struct kipc_chan *base, uint64_t *n)
 
 /* ---- knowing ---------------------------------------------------------------------------- */
 
+/* Its place is live before it takes back what its predecessor's end said. */
 static int publisher_state(struct kipc__hub *h, struct kipc_peer *p)
 {
 	bool was_there = kipc__load_relaxed(&h->status->ends[0].generation) != 0;
 
-	if (kipc__hub_state(h, 0) != KIPC_END_LIVE)
+	if (kipc__hub_state(h, 0) != KIPC_END_LIVE ||
+	    (kipc__load_acquire(gone_word(h)) & (KIPC_GONE_CLOSED | KIPC_GONE_DEAD)))
 		return was_there ? KIPC_PEER_GONE : KIPC_PEER_ABSENT;
 	h->back->holder(h, 0, p);
 	return KIPC_PEER_ALIVE;

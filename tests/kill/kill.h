@@ -104,6 +104,7 @@ struct scene {
 	bool slow;       /* a copy is stepped through: not for a machine where points are few */
 	bool talks;      /* the survivor answers all the time, so it is never away */
 	bool busy;   /* the survivor does something all the time, so nobody waits for its sleep */
+	bool alone;  /* no newcomer helps the survivor: it goes on first, and says so */
 	bool sweeps; /* what it looks through is only there over shared memory */
 	bool late;   /* what it commits may come too late to be received */
 	bool drops;  /* of a queue: what its receiver held is dropped */

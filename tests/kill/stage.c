@@ -139,7 +139,7 @@ void stage_play(struct stage *s, uint64_t steps, struct outcome *o)
 	drop_pair(s);
 	ok = ok && victim > 0 && execute(s, victim, steps, o);
 	ok = write(s->told[1], "g", 1) == 1 && ok;
-	if (creates)
+	if (creates || s->scene->alone)
 		ok = heard(s) && ok;
 	ok = ok && newcomer_is_content(s);
 	if (!ok)

@@ -26,6 +26,7 @@
 #define NEWCOMER_LOST (TWIN == 5)
 #define NOT_INHERITED (TWIN == 6)
 #define NO_LIFE_LOCK  (TWIN == 7)
+#define JOIN_FIRST    (TWIN == 8)
 
 #define PLACES   2
 #define USERS    3
@@ -47,7 +48,8 @@
 typedef place {
 	byte state, cleaner, version; /* the word */
 	byte lock;                       /* whose life lock it is */
-	bool mess;                       /* something of an owner lies there */
+	bool mess;                       /* something of an owner lies there: it was live, */
+	bool began;                       /* or it began to join */
 	byte cleaning                    /* how many clean up */
 }
 
@@ -63,7 +65,7 @@ byte cleans[USERS]; /* which place a user cleans, or NOBODY */
 #define IDLE(w) (!doomed[w] && (retired[w] || at[1].lock == w))
 #define QUIET   (over && !doomed[0] && setup == NOBODY && IDLE(1) && IDLE(2))
 #define LIVED_IN(p) (at[p].state == LIVE && at[p].lock != NOBODY)
-#define AT_REST(p) (LIVED_IN(p) || !at[p].mess)
+#define AT_REST(p) (LIVED_IN(p) || (!at[p].mess && !at[p].began))
 
 /* ---- looking after the dead: hub_shm_end.c, look_at() and bury() ------------------------------ */
 
@@ -92,7 +94,8 @@ inline bury(p)
 	d_step {
 		at[p].cleaning--;
 		cleans[u] = NOBODY;
-		at[p].mess = false
+		at[p].mess = false;
+		at[p].began = false
 	}
 	d_step { at[p].state = DEAD; won = false }
 }
@@ -191,20 +194,32 @@ inline take(p)
 
 inline settle()
 {
+	if
+	:: JOIN_FIRST -> at[me].began = true
+	:: else
+	fi;
 	d_step {
-		assert(!at[me].mess && at[me].lock == u);
+		assert(!at[me].mess && (JOIN_FIRST || !at[me].began) && at[me].lock == u);
 		at[me].mess = true;
 		at[me].cleaner = 0;
 		at[me].version = at[me].version + !NO_VERSION;
 		at[me].state = LIVE
-	}
+	};
+	at[me].began = true /* the kind's join() */
+}
+
+inline tidy()
+{
+	at[me].mess = false;
+	at[me].began = false;
+	at[me].state = FREE
 }
 
 inline drop()
 {
 	if
-	:: LOCK_FIRST -> at[me].lock = NOBODY; d_step { at[me].mess = false; at[me].state = FREE }
-	:: !LOCK_FIRST -> d_step { at[me].mess = false; at[me].state = FREE }; at[me].lock = NOBODY
+	:: LOCK_FIRST -> at[me].lock = NOBODY; d_step { tidy() }
+	:: !LOCK_FIRST -> d_step { tidy() }; at[me].lock = NOBODY
 	fi;
 	me = NOBODY
 }

@@ -23,6 +23,7 @@ struct counts {
 	uint32_t died[KIPC_RING_ENDS];
 	uint32_t messages;
 	uint32_t taken;
+	uint32_t left;
 };
 
 static struct counts *counts_of(struct kipc__hub *h)
@@ -52,16 +53,20 @@ static int idle_check(struct kipc__hub *h, const struct kipc__config *cfg)
 	return 0;
 }
 
+static bool dies_over_joining, fails_to_join;
+
 static int idle_join(struct kipc__hub *h, const struct kipc__config *cfg)
 {
 	(void)cfg;
 	h->watch[1] = ENDS - 1;
-	return 0;
+	if (dies_over_joining)
+		raise(SIGKILL);
+	return fails_to_join ? -EBADMSG : 0;
 }
 
 static void idle_leave(struct kipc__hub *h)
 {
-	(void)h;
+	counts_of(h)->left++;
 }
 
 static void idle_died(struct kipc__hub *h, unsigned end)
@@ -182,6 +187,48 @@ Test(hub, a_death_is_cleaned_up_once)
 	for (unsigned i = 0; i < 3; i++)
 		kipc__hub_close(&h[i]->base, true);
 	must(!name_exists(name));
+}
+
+static void die_over_joining(struct peer *me, void *arg)
+{
+	(void)me;
+	dies_over_joining = true;
+	(void)must_open(arg, KIPC_RECV);
+}
+
+/* What it may have left is undone as soon as anybody looks; no newcomer is needed for it. */
+Test(hub, a_death_over_joining_is_seen)
+{
+	char name[64];
+	struct kipc__hub *h;
+	struct peer p;
+
+	snprintf(name, sizeof(name), "%s", harness_name());
+	h = must_open(name, KIPC_SEND | KIPC_CREATE);
+	peer_start(&p, die_over_joining, name);
+	must_eq(peer_hear(&p), -1);
+	peer_kill(&p);
+	kipc__hub_look(h);
+	must_eq(counts_of(h)->died[1], 1);
+	must_eq(kipc__hub_state(h, 1), KIPC_END_DEAD);
+	kipc__hub_close(&h->base, true);
+}
+
+/* It has been live, and leaves what it began as anybody who leaves. */
+Test(hub, who_cannot_join_leaves)
+{
+	char name[64];
+	struct kipc__hub *h;
+
+	snprintf(name, sizeof(name), "%s", harness_name());
+	h = must_open(name, KIPC_SEND | KIPC_CREATE);
+	fails_to_join = true;
+	must_eq(open_result(name, KIPC_RECV), -EBADMSG);
+	fails_to_join = false;
+	must_eq(counts_of(h)->left, 1);
+	must_eq(kipc__hub_state(h, 1), KIPC_END_FREE);
+	must_eq(open_result(name, KIPC_RECV), 0);
+	kipc__hub_close(&h->base, true);
 }
 
 static void *look_once(void *arg)
