@@ -74,6 +74,13 @@ static inline void ring(struct kipc__queue_chan *c, unsigned side)
 		wake(c, side);
 }
 
+/* Slots were reserved and given up. They stood before messages of others, and are room again. */
+static void gave_up(struct kipc__queue_chan *c)
+{
+	ring(c, KIPC_SIDE_DATA);
+	ring(c, KIPC_SIDE_SPACE);
+}
+
 /* ---- waiting in the verbs --------------------------------------------------------------- */
 
 /* Others may take what was there when the wait ended, so one verb waits several times: until one
@@ -223,22 +230,30 @@ int kipc__queue_chan_reserve(struct kipc_chan *base, struct kipc_msg *m, unsigne
 
 	while (!c->fault && (r = kipc__queue_reserve(&c->queue, m, n)) == 0) {
 		if (n > 1)
-			ring(c, KIPC_SIDE_DATA); /* a part of it may have stood before others */
+			gave_up(c); /* a part of it, perhaps */
 		r = wait_for_room(c, m, n, timeout, &deadline);
 		if (r < 0)
 			return r;
 	}
-	return c->fault ? c->fault : broken(c, r);
+	if (c->fault || r < 0)
+		return c->fault ? c->fault : broken(c, r);
+	/* Not when it is committed: that may take as long as its owner likes. */
+	c->wants = false;
+	pass_on(c, KIPC_SIDE_SPACE);
+	return r;
 }
 
 int kipc__queue_chan_commit(struct kipc_chan *base, const struct kipc_msg *m, unsigned n)
 {
 	struct kipc__queue_chan *c = kipc__queue_of(base);
+	unsigned reserved = c->queue.tx.nr;
 	int r = kipc__queue_commit(&c->queue, m, n);
 
 	if (r < 0)
 		return broken(c, r);
 	sent(c, (unsigned)r, bytes_of(m, r));
+	if ((unsigned)r < reserved)
+		gave_up(c);
 	return r;
 }
 
@@ -248,7 +263,7 @@ int kipc__queue_chan_discard(struct kipc_chan *base)
 	int r = kipc__queue_discard(&c->queue);
 
 	if (r > 0)
-		ring(c, KIPC_SIDE_DATA);
+		gave_up(c);
 	return r < 0 ? broken(c, r) : 0;
 }
 
