@@ -353,6 +353,8 @@ int kipc__queue_chan_recv(struct kipc_chan *base, struct kipc_msg *m, unsigned n
 		if (r < 0)
 			return r;
 	}
+	if (r == -EMSGSIZE) /* it stays, for somebody with a larger buffer */
+		pass_on(c, KIPC_SIDE_DATA);
 	if (c->fault || r < 0)
 		return c->fault ? c->fault : broken(c, r);
 	received(c, (unsigned)r, bytes_of(m, r));

@@ -116,3 +116,53 @@ QUEUE_TEST(asleep_while_another_one_reserves)
 		kipc_chan_close(s[i].c);
 	kipc_chan_close(c);
 }
+
+/* ---- for data --------------------------------------------------------------------------- */
+
+static ssize_t recv_small(struct kipc_chan *c)
+{
+	char buf[10];
+
+	return kipc_recv(c, buf, sizeof(buf), -1);
+}
+
+static ssize_t recv_n_small(struct kipc_chan *c)
+{
+	char buf[10];
+	struct kipc_msg m = { .data = buf, .len = sizeof(buf) };
+
+	return kipc_recv_n(c, &m, 1, -1);
+}
+
+static ssize_t recv_large(struct kipc_chan *c)
+{
+	char buf[100];
+
+	return kipc_recv(c, buf, sizeof(buf), -1);
+}
+
+/* It is woken first, cannot take the message, and does not come back. */
+static void too_small_a_buffer(const struct form *f, ssize_t (*small)(struct kipc_chan *c))
+{
+	struct sleeper first, second;
+	struct kipc_chan *c;
+	char uri[URI_MAX], message[50] = { 0 };
+
+	form_uri(f, "slots=4", uri, sizeof(uri));
+	c = queue_end(uri, KIPC_SEND);
+	fall_asleep(&first, uri, small);
+	fall_asleep(&second, uri, recv_large);
+	must_eq(kipc_send(c, message, sizeof(message), 0), 0);
+	must_eq(woken(&second), sizeof(message));
+	must_eq(kipc_send(c, message, 5, 0), 0); /* for the first one, if it was not woken at all */
+	must(woken(&first) == -EMSGSIZE || first.said > 0);
+	kipc_chan_close(first.c);
+	kipc_chan_close(second.c);
+	kipc_chan_close(c);
+}
+
+QUEUE_TEST(asleep_behind_too_small_a_buffer)
+{
+	too_small_a_buffer(f, recv_small);
+	too_small_a_buffer(f, recv_n_small);
+}
