@@ -229,6 +229,9 @@ static inline uint64_t kipc__queue_claimed(const struct kipc__queue *q, uint64_t
 /* Does the word, loaded from a slot, hold what an honest end writes? */
 bool kipc__queue_word_valid(const struct kipc__queue *q, uint64_t w);
 
+/* Something of this class was given up: lead receivers behind it, if nothing lies before it. */
+void kipc__queue_skip(struct kipc__queue *q, uint32_t prio);
+
 /* Make sure that receivers look at this position again. */
 void kipc__queue_rewind(struct kipc__queue *q, uint32_t prio, uint64_t pos);
 

@@ -13,6 +13,7 @@ struct look {
 	uint64_t steps;
 	uint64_t *slot;
 	uint64_t word;
+	uint32_t blocker; /* as that of struct kipc__queue, which belongs to the receiving half */
 };
 
 static void look_begin(struct kipc__queue *q, uint32_t prio, struct look *l)
@@ -47,7 +48,7 @@ static int find_ready(struct kipc__queue *q, uint32_t prio, struct look *l)
 			l->pos = behind_received(q, l->pos, ahead);
 		} else if (ahead == 0) {
 			if (state == KIPC_SLOT_WRITING)
-				q->blocker = kipc__slot_owner(l->word);
+				l->blocker = kipc__slot_owner(l->word);
 			return state == KIPC_SLOT_READY;
 		} else if (ahead == -1 && state == KIPC_SLOT_READY) {
 			/* It became ready again after it had been passed. */
@@ -76,12 +77,26 @@ static inline bool seize(struct kipc__queue *q, uint32_t prio, const struct look
 	return true;
 }
 
+static struct look look_at(const struct kipc__queue *q)
+{
+	return (struct look){ .steps = kipc__queue_most_steps(q), .blocker = KIPC__QUEUE_NOBODY };
+}
+
+/* Nothing was found: the next look begins where this one ended. Where nothing is ever received, because
+ * all that is reserved is given up, the hint would fall behind by more laps than a slot can tell.
+ */
+static void move_on(struct kipc__queue *q, uint32_t prio, const struct look *l)
+{
+	kipc__queue_advance(&q->area->classes[prio].cons, l->from,
+	                    (l->from & ~KIPC_QUEUE_POS_MASK) | (l->pos & KIPC_QUEUE_POS_MASK));
+}
+
 /* Make the first ready message of a class mine: 1; 0: none; -EMSGSIZE: it has more than cap bytes;
  * -EBADMSG. Without c: is there one?
  */
 static int take_from(struct kipc__queue *q, uint32_t prio, struct kipc__queue_claim *c, size_t cap)
 {
-	struct look l = { .steps = kipc__queue_most_steps(q) };
+	struct look l = look_at(q);
 	int r;
 
 	look_begin(q, prio, &l);
@@ -96,7 +111,20 @@ static int take_from(struct kipc__queue *q, uint32_t prio, struct kipc__queue_cl
 		if (kipc__unlikely(l.steps == 0))
 			return 0;
 	}
+	if (l.blocker != KIPC__QUEUE_NOBODY)
+		q->blocker = l.blocker;
+	if (r == 0)
+		move_on(q, prio, &l);
 	return r;
+}
+
+void kipc__queue_skip(struct kipc__queue *q, uint32_t prio)
+{
+	struct look l = look_at(q);
+
+	look_begin(q, prio, &l);
+	if (find_ready(q, prio, &l) >= 0)
+		move_on(q, prio, &l);
 }
 
 /* A class gave nothing: clear its bit and look once more. A sender that stored its word before that is

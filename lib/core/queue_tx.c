@@ -236,17 +236,20 @@ int kipc__queue_reserve(struct kipc__queue *q, struct kipc_msg *m, unsigned n)
 static int settle(struct kipc__queue *q, const struct kipc_msg *m, unsigned n)
 {
 	const struct kipc__queue_claim *c = q->tx.claims;
-	uint32_t touched = 0;
+	uint32_t touched = 0, given_up = 0;
 	bool good = true;
 	unsigned i;
 
 	for (i = 0; i < q->tx.nr; i++) {
 		touched |= 1U << c[i].prio;
+		given_up |= i < n ? 0 : 1U << c[i].prio;
 		good &= i < n ? publish(&c[i], m[i].len) : give_up(&c[i]);
 	}
 	q->tx.nr = 0;
 	if (touched) /* also of what is given up: it stood before others */
 		kipc__queue_announce(q, touched);
+	for (; given_up; given_up &= given_up - 1)
+		kipc__queue_skip(q, (uint32_t)__builtin_ctz(given_up));
 	return good ? 0 : -EBADMSG;
 }
 

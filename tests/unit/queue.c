@@ -93,6 +93,39 @@ Test(queue, what_cannot_be_sent)
 	queue_box_free(&b);
 }
 
+static uint64_t hint_of(const struct queue_box *b, uint32_t prio)
+{
+	return b->area->classes[prio].cons & KIPC_QUEUE_POS_MASK;
+}
+
+/* Nothing is ever received: nobody's look begins further and further behind, and nothing is said to wait. */
+Test(queue, nothing_but_discards)
+{
+	for (size_t s = 0; s < STARTS; s++) {
+		struct kipc_msg m[3] = { { .len = 1 },
+			                 { .len = 1, .flags = KIPC_PRIO(1) },
+			                 { .len = 1 } };
+		struct queue_box b;
+
+		queue_box_make(&b, 2, 64, 2, starts[s]);
+		for (uint64_t i = 1; i <= 40; i++) {
+			must_eq(kipc__queue_reserve(&b.end[i % 3], m, 3), 3);
+			must_eq(kipc__queue_discard(&b.end[i % 3]), 3);
+			must_eq(kipc__queue_pending(&b.end[5]), 0);
+			must(hint_of(&b, 0) == ((starts[s] + 2 * i) & KIPC_QUEUE_POS_MASK));
+			must(hint_of(&b, 1) == ((starts[s] + i) & KIPC_QUEUE_POS_MASK));
+		}
+		must_eq(queue_box_put(&b, 0, 9, 0, 7), 1);
+		must_eq(kipc__queue_reserve(&b.end[1], m, 1), 1);
+		must_eq(kipc__queue_discard(&b.end[1]), 1);
+		queue_box_take(&b, 1, 9, 0, 7);
+		must_eq(kipc__queue_ready(&b.end[1]),
+		        0); /* this look leads behind what was discarded */
+		must(hint_of(&b, 0) == (b.area->classes[0].prod & KIPC_QUEUE_POS_MASK));
+		queue_box_free(&b);
+	}
+}
+
 /* Order is that of the reservations: what is reserved and not committed holds up what follows it in
  * its class, and nothing in another one.
  */
