@@ -10,7 +10,8 @@
 struct victim {
 	char uri[URI_MAX];
 	unsigned n; /* messages that it reserves or peeks */
-	gid_t gid;  /* of another user */
+	unsigned prio;
+	gid_t gid; /* of another user */
 };
 
 static void never_return(void)
@@ -26,7 +27,7 @@ static void hold_a_reservation(struct peer *me, void *arg)
 	struct kipc_msg m[8];
 
 	for (unsigned i = 0; i < v->n; i++)
-		m[i] = (struct kipc_msg){ .len = 40 };
+		m[i] = (struct kipc_msg){ .len = 40, .flags = KIPC_PRIO(v->prio) };
 	must_eq(kipc_reserve(c, m, v->n, -1), v->n);
 	memset(m[0].data, 0xee, 40);
 	peer_tell(me, 'r');
@@ -48,6 +49,7 @@ static struct kipc_chan *victim_make(const struct form *f, struct victim *v, con
                                      unsigned n)
 {
 	v->n = n;
+	v->prio = 0;
 	v->gid = form_group(f);
 	form_uri(f, options, v->uri, sizeof(v->uri));
 	return queue_end(v->uri, 0);
@@ -134,6 +136,50 @@ QUEUE_TEST(queue_death_with_messages_dropped)
 	must_eq(chan_get(c, KIPC_OPT_DROPPED), 4);
 	must_eq(chan_get(c, KIPC_OPT_REDELIVERED), 0);
 	must_eq(queue_capacity(c), 4);
+	kipc_chan_close(c);
+}
+
+/* Two messages of priority 0 wait at any time, so that nobody ever waits for one: until one of a higher
+ * priority comes, which tells how often it was delivered.
+ */
+static uint32_t await_priority(struct kipc_chan *c)
+{
+	char byte;
+	struct kipc_msg m;
+
+	must_eq(kipc_send(c, "0", 1, 0), 0);
+	do {
+		must_eq(kipc_send(c, "0", 1, 0), 0);
+		m = (struct kipc_msg){ .data = &byte, .len = 1 };
+		must_eq(kipc_recv_n(c, &m, 1, 0), 1);
+	} while (KIPC_PRIO_OF(m.flags) == 0);
+	must_eq(kipc_recv(c, &byte, 1, 0), 1);
+	must_eq(kipc_recv(c, &byte, 1, 0), 1);
+	return m.flags;
+}
+
+/* Nobody has time to wait, and so to look who lives, when it dies. */
+QUEUE_TEST(queue_death_under_load)
+{
+	struct kipc_msg m = { .data = (void *)(uintptr_t) "1", .len = 1, .flags = KIPC_PRIO(1) };
+	struct kipc_chan *c;
+	struct victim v;
+	struct peer p;
+
+	c = victim_make(f, &v, "slots=8&prio=2", 1);
+	v.prio = 1;
+	peer_start(&p, hold_a_reservation, &v);
+	peer_expect(&p, 'r');
+	must_eq(kipc_send_n(c, &m, 1, 0), 1);
+	peer_kill(&p);
+	must_eq(await_priority(c), KIPC_PRIO(1));
+	must_eq(chan_get(c, KIPC_OPT_ABANDONED), 1);
+	must_eq(kipc_send_n(c, &m, 1, 0), 1);
+	peer_start(&p, hold_messages, &v);
+	peer_expect(&p, 'r');
+	peer_kill(&p);
+	must_eq(await_priority(c), KIPC_PRIO(1) | KIPC_MSG_AGAIN);
+	must_eq(chan_get(c, KIPC_OPT_REDELIVERED), 1);
 	kipc_chan_close(c);
 }
 
