@@ -83,7 +83,7 @@ tests: $(BUILD)/tests/kill
 # many ends of them, compiled once more with each access hooked.
 #
 #   make test-hostile         the last line is "hostile: N passed, N failed, N skipped"
-TESTS_HOSTILE_SRC := $(wildcard lib/core/*.c lib/transport/hub*.c lib/transport/pubsub.c lib/transport/queue*.c)
+TESTS_HOSTILE_SRC := $(wildcard lib/core/*.c lib/transport/hub*.c lib/transport/pubsub*.c lib/transport/queue*.c)
 TESTS_HOSTILE_OBJ := $(patsubst tests/%.c,$(TESTS_OBJDIR)/%.o,$(wildcard tests/hostile/*.c)) \
 	$(patsubst lib/%.c,$(TESTS_OBJDIR)/hostile/lib/%.o,$(TESTS_HOSTILE_SRC))
 

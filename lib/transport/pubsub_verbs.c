@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include "pubsub_chan.h"
+
+/* ---- waiting ---------------------------------------------------------------------------- */
+
+static int broken(struct kipc__pubsub_chan *c, int r)
+{
+	if (r == -EBADMSG && !c->fault) {
+		c->fault = r;
+		(void)kipc__pubsub_chan_shutdown(&c->h.base, 0);
+	}
+	return r;
+}
+
+/* Is there room for what last did not fit? If not, say from which position on a subscriber that gives
+ * some should wake me.
+ */
+static int room_ready(struct kipc__pubsub_chan *c)
+{
+	uint64_t want = c->want ? c->want : kipc_ring_stride(8, c->pub.at.align);
+	int r = kipc__pub_room(&c->pub, want);
+
+	if (r == 0)
+		kipc__store_relaxed(&kipc__pubsub_ctrl(&c->h)->hints.space_at,
+		                    kipc__pub_needs(&c->pub, want));
+	return r;
+}
+
+static int data_ready(struct kipc__pubsub_chan *c)
+{
+	int r = kipc__sub_ready(&c->sub);
+
+	/* What was committed before it left is delivered: look once more behind "gone". */
+	if (r == 0 && kipc__load_acquire(kipc__pubsub_gone(&c->h))) {
+		r = kipc__sub_ready(&c->sub);
+		return r ? r : -EPIPE;
+	}
+	return r;
+}
+
+int kipc__pubsub_chan_ready(struct kipc__hub *h, unsigned side)
+{
+	struct kipc__pubsub_chan *c = (struct kipc__pubsub_chan *)h;
+
+	if (c->fault)
+		return c->fault;
+	return side == KIPC_SIDE_DATA ? data_ready(c) : room_ready(c);
+}
+
+/* Wait until n messages fit; patience runs out before the timeout: cut off who is in the way. */
+static int make_room(struct kipc__pubsub_chan *c, const struct kipc_msg *m, unsigned n,
+                     int64_t timeout)
+{
+	bool cuts = c->patience >= 0 && (timeout < 0 || timeout >= c->patience);
+	int r;
+
+	c->want = kipc__pub_extent(&c->pub, m, n);
+	r = kipc__hub_wait_for(&c->h, KIPC_SIDE_SPACE, cuts ? c->patience : timeout);
+	if (cuts && (r == -ETIMEDOUT || r == -EAGAIN)) {
+		(void)kipc__pub_cut(&c->pub, c->want);
+		r = 0;
+	}
+	if (r == 0)
+		c->want = 0;
+	return r;
+}
+
+/* ---- publishing ------------------------------------------------------------------------- */
+
+static uint64_t bytes_of(const struct kipc_msg *m, int n)
+{
+	uint64_t bytes = 0;
+	int i;
+
+	for (i = 0; i < n; i++)
+		bytes += m[i].len;
+	return bytes;
+}
+
+static int sent(struct kipc__pubsub_chan *c, const struct kipc_msg *m, int n)
+{
+	kipc__hub_published(&c->h, KIPC_SIDE_DATA, true);
+	c->h.base.stats.sent_msgs += (unsigned)n;
+	c->h.base.stats.sent_bytes += bytes_of(m, n);
+	return n;
+}
+
+int kipc__pubsub_chan_reserve(struct kipc_chan *base, struct kipc_msg *m, unsigned n,
+                              int64_t timeout)
+{
+	struct kipc__pubsub_chan *c = kipc__pubsub_of(base);
+	int r;
+
+	if (c->fault)
+		return c->fault;
+	while ((r = kipc__pub_reserve(&c->pub, m, n)) == 0) {
+		r = make_room(c, m, n, timeout);
+		if (r < 0)
+			return broken(c, r);
+	}
+	return broken(c, r);
+}
+
+int kipc__pubsub_chan_commit(struct kipc_chan *base, const struct kipc_msg *m, unsigned n)
+{
+	struct kipc__pubsub_chan *c = kipc__pubsub_of(base);
+	int r = kipc__pub_commit(&c->pub, m, n);
+
+	return r < 0 ? r : sent(c, m, r);
+}
+
+int kipc__pubsub_chan_discard(struct kipc_chan *base)
+{
+	kipc__pubsub_of(base)->pub.reserved_n = 0;
+	return 0;
+}
+
+int kipc__pubsub_chan_send(struct kipc_chan *base, const struct kipc_msg *m, unsigned n,
+                           int64_t timeout)
+{
+	struct kipc__pubsub_chan *c = kipc__pubsub_of(base);
+	int r;
+
+	if (c->fault)
+		return c->fault;
+	while ((r = kipc__pub_send(&c->pub, m, n)) == 0) {
+		r = make_room(c, m, 1, timeout);
+		if (r < 0)
+			return broken(c, r);
+	}
+	return r < 0 ? broken(c, r) : sent(c, m, r);
+}
+
+/* ---- subscribing ------------------------------------------------------------------------ */
+
+/* Room was given: does the publisher wait for it, and is it enough? */
+static void gave_back(struct kipc__pubsub_chan *c)
+{
+	const struct kipc_ring_hints *hints = &kipc__pubsub_ctrl(&c->h)->hints;
+
+	if (c->sub.lossy)
+		return;
+	kipc__fence_full(); /* (F), mirrored */
+	if (kipc__load_relaxed(&kipc__hub_bell(&c->h, KIPC_SIDE_SPACE)->armed) &
+	            KIPC_ARMED_FLAGS && /* (G) */
+	    kipc_ring_due(c->sub.cons, kipc__load_relaxed(&hints->space_at)))
+		kipc__hub_wake(&c->h, KIPC_SIDE_SPACE, true);
+}
+
+/* Not even one message: an error, or nothing more to come. */
+static int missed(struct kipc__pubsub_chan *c, int r)
+{
+	if (r == -EOVERFLOW)
+		gave_back(c);
+	return broken(c, r);
+}
+
+static int received(struct kipc__pubsub_chan *c, int n, uint64_t bytes)
+{
+	gave_back(c);
+	c->h.base.stats.recv_msgs += (unsigned)n;
+	c->h.base.stats.recv_bytes += bytes;
+	return n;
+}
+
+int kipc__pubsub_chan_peek(struct kipc_chan *base, struct kipc_msg *m, unsigned n, int64_t timeout)
+{
+	struct kipc__pubsub_chan *c = kipc__pubsub_of(base);
+	int r;
+
+	if (c->fault)
+		return c->fault;
+	while ((r = kipc__sub_peek(&c->sub, m, n)) == 0) {
+		r = kipc__hub_wait_for(&c->h, KIPC_SIDE_DATA, timeout);
+		if (r < 0)
+			return broken(c, r);
+	}
+	return r < 0 ? missed(c, r) : r;
+}
+
+int kipc__pubsub_chan_release(struct kipc_chan *base, unsigned n)
+{
+	struct kipc__pubsub_chan *c = kipc__pubsub_of(base);
+	uint64_t bytes = 0;
+	unsigned i;
+	int r;
+
+	for (i = 0; i < n && i < c->sub.peeked; i++)
+		bytes += c->sub.len[i];
+	r = kipc__sub_release(&c->sub, n);
+	return r <= 0 ? missed(c, r) : received(c, r, bytes);
+}
+
+int kipc__pubsub_chan_recv(struct kipc_chan *base, struct kipc_msg *m, unsigned n, int64_t timeout)
+{
+	struct kipc__pubsub_chan *c = kipc__pubsub_of(base);
+	int r;
+
+	if (c->fault)
+		return c->fault;
+	while ((r = kipc__sub_recv(&c->sub, m, n)) == 0) {
+		r = kipc__hub_wait_for(&c->h, KIPC_SIDE_DATA, timeout);
+		if (r < 0)
+			return broken(c, r);
+	}
+	return r < 0 ? missed(c, r) : received(c, r, bytes_of(m, r));
+}
+
+ssize_t kipc__pubsub_chan_latest(struct kipc_chan *base, void *buf, size_t cap, uint64_t *number)
+{
+	struct kipc__pubsub_chan *c = kipc__pubsub_of(base);
+	struct kipc_msg m = { .data = buf, .len = cap };
+	int r = c->fault ? c->fault : kipc__sub_latest(&c->sub, &m, number);
+
+	return r == 0 ? -EAGAIN : r < 0 ? broken(c, r) : (ssize_t)m.len;
+}
+
+int kipc__pubsub_chan_lost(const struct kipc_chan *base, uint64_t *n)
+{
+	*n = ((const struct kipc__pubsub_chan *)base)->sub.lost;
+	return 0;
+}
