@@ -310,16 +310,19 @@ KIPC_API ssize_t kipc_read(struct kipc_chan *c, void *buf, size_t cap, int64_t t
  * -EBUSY) and up to 64 that subscribe (KIPC_RECV), each of which gets every message. They may come and
  * go at any time and in any order; the name lasts until the last of them has closed or died.
  *
- *	publisher   ?patience=NS   how long one send waits for a slow reliable subscriber before it cuts
- *	                           that one off; 0: not at all; default: as long as its timeout says
+ *	publisher   ?patience=NS   how long it waits for a slow reliable subscriber before it cuts that
+ *	                           one off; 0: not at all; default: as long as its timeout says
  *	subscriber  ?loss=1        lossy: the publisher never waits for it; default: reliable, it does
  *	            ?join=oldest   start at the oldest message still there; default newest: behind all
  *	                           that is there
  *
  * Publishing: kipc_send(), kipc_send_n(), kipc_reserve(), kipc_commit() as over a pair. It blocks only
  * for reliable subscribers; without any it never does, and never fails because nobody listens. A
- * message is at most a quarter of the ring (KIPC_OPT_MAX_MSG), a batch half of it. A timeout shorter
- * than patience passes first: -ETIMEDOUT, and nobody is cut off.
+ * message is at most a quarter of the ring (KIPC_OPT_MAX_MSG), a batch half of it.
+ * Patience begins with the call that finds no room, and goes on from call to call, also if they do not block,
+ * until something is sent. A timeout that passes first: -ETIMEDOUT, and nobody is cut off yet. When it is over
+ * there is room as far as kipc_wait() is concerned, for the next send cuts off who is in the way. A descriptor
+ * for KIPC_OUT tells within 50 ms over shm, and not over kmod: who polls there sends again by a timer.
  *
  * Receiving: kipc_recv(), kipc_recv_n(), kipc_peek(). A subscriber that was overtaken, because it is
  * lossy or was cut off, gets -EOVERFLOW once and then goes on with the oldest message that is left;

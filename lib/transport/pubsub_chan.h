@@ -16,6 +16,8 @@ struct kipc__pubsub_chan {
 	int fault;        /* -EBADMSG once somebody broke the ring */
 	int64_t patience; /* ns for a slow subscriber; negative: for ever */
 	uint64_t want;    /* bytes of records that last did not fit; 0: none waits */
+	uint64_t late;    /* as many did not fit when patience began; 0: it has not */
+	int64_t late_at;  /* then it ends */
 	union {
 		struct kipc__pub pub;
 		struct kipc__sub sub;
@@ -56,6 +58,7 @@ int kipc__pubsub_chan_send(struct kipc_chan *base, const struct kipc_msg *m, uns
 int kipc__pubsub_chan_peek(struct kipc_chan *base, struct kipc_msg *m, unsigned n, int64_t timeout);
 int kipc__pubsub_chan_release(struct kipc_chan *base, unsigned n);
 int kipc__pubsub_chan_recv(struct kipc_chan *base, struct kipc_msg *m, unsigned n, int64_t timeout);
+int kipc__pubsub_chan_wait(struct kipc_chan *base, unsigned events, int64_t timeout);
 ssize_t kipc__pubsub_chan_latest(struct kipc_chan *base, void *buf, size_t cap, uint64_t *number);
 int kipc__pubsub_chan_lost(const struct kipc_chan *base, uint64_t *n);
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
+#include "../os/sys.h"
 #include "pubsub_chan.h"
 
 /* ---- waiting ---------------------------------------------------------------------------- */
@@ -13,18 +14,31 @@ static int broken(struct kipc__pubsub_chan *c, int r)
 	return r;
 }
 
+/* What last did not fit, or a short message. */
+static uint64_t wanted(const struct kipc__pubsub_chan *c)
+{
+	return c->want ? c->want : kipc_ring_stride(8, c->pub.at.align);
+}
+
+/* Patience is over: the next send cuts off who is in its way, so it does not block. */
+static bool impatient(const struct kipc__pubsub_chan *c)
+{
+	return c->patience == 0 || (c->late && kipc__now() >= c->late_at);
+}
+
 /* Is there room for what last did not fit? If not, say from which position on a subscriber that gives
  * some should wake me.
  */
 static int room_ready(struct kipc__pubsub_chan *c)
 {
-	uint64_t want = c->want ? c->want : kipc_ring_stride(8, c->pub.at.align);
+	uint64_t want = wanted(c);
 	int r = kipc__pub_room(&c->pub, want);
 
-	if (r == 0)
-		kipc__store_relaxed(&kipc__pubsub_ctrl(&c->h)->hints.space_at,
-		                    kipc__pub_needs(&c->pub, want));
-	return r;
+	if (r != 0)
+		return r;
+	kipc__store_relaxed(&kipc__pubsub_ctrl(&c->h)->hints.space_at,
+	                    kipc__pub_needs(&c->pub, want));
+	return impatient(c);
 }
 
 static int data_ready(struct kipc__pubsub_chan *c)
@@ -48,22 +62,78 @@ int kipc__pubsub_chan_ready(struct kipc__hub *h, unsigned side)
 	return side == KIPC_SIDE_DATA ? data_ready(c) : room_ready(c);
 }
 
+/* ---- patience --------------------------------------------------------------------------- */
+
+/* How long the publisher still waits for who is in its way before it cuts that one off; negative: for ever.
+ * Patience begins where there is no room and goes on from call to call, however short they wait, until there is
+ * room for what did not fit then.
+ */
+static int64_t patience_left(struct kipc__pubsub_chan *c)
+{
+	int64_t left;
+
+	if (c->patience < 0)
+		return -1;
+	if (!c->late || kipc__pub_room(&c->pub, c->late) != 0) {
+		c->late = wanted(c);
+		c->late_at = kipc__deadline(c->patience);
+	}
+	left = c->late_at - kipc__now();
+	return left > 0 ? left : 0;
+}
+
+/* Of the timeout of a verb that waits several times; *deadline is 0 before the first time. */
+static int64_t time_left(int64_t timeout, int64_t *deadline)
+{
+	int64_t left;
+
+	if (timeout <= 0)
+		return timeout;
+	if (*deadline == 0) {
+		*deadline = kipc__deadline(timeout);
+		return timeout;
+	}
+	left = *deadline - kipc__now();
+	return left > 0 ? left : 0;
+}
+
 /* Wait until n messages fit; patience runs out before the timeout: cut off who is in the way. */
 static int make_room(struct kipc__pubsub_chan *c, const struct kipc_msg *m, unsigned n,
-                     int64_t timeout)
+                     int64_t timeout, int64_t *deadline)
 {
-	bool cuts = c->patience >= 0 && (timeout < 0 || timeout >= c->patience);
+	int64_t left = time_left(timeout, deadline), patience;
+	bool cuts;
 	int r;
 
 	c->want = kipc__pub_extent(&c->pub, m, n);
-	r = kipc__hub_wait_for(&c->h, KIPC_SIDE_SPACE, cuts ? c->patience : timeout);
-	if (cuts && (r == -ETIMEDOUT || r == -EAGAIN)) {
-		(void)kipc__pub_cut(&c->pub, c->want);
-		r = 0;
+	patience = patience_left(c);
+	cuts = patience >= 0 && (left < 0 || left >= patience);
+	r = kipc__hub_wait_for(&c->h, KIPC_SIDE_SPACE, cuts ? patience : left);
+	if (cuts && (r == 0 || r == -ETIMEDOUT || r == -EAGAIN)) {
+		if (impatient(c))
+			(void)kipc__pub_cut(&c->pub, c->late);
+		return 0;
 	}
-	if (r == 0)
-		c->want = 0;
-	return r;
+	return r == -EAGAIN && timeout ? -ETIMEDOUT : r;
+}
+
+/* Something fitted: KIPC_OUT and patience speak of what may come. */
+static void fitted(struct kipc__pubsub_chan *c)
+{
+	c->want = 0;
+	c->late = 0;
+}
+
+int kipc__pubsub_chan_wait(struct kipc_chan *base, unsigned events, int64_t timeout)
+{
+	struct kipc__pubsub_chan *c = kipc__pubsub_of(base);
+	int64_t left;
+
+	if (kipc__pubsub_publishes(c) && c->patience > 0 && !c->fault && room_ready(c) == 0) {
+		left = patience_left(c);
+		timeout = timeout < 0 || left < timeout ? left : timeout;
+	}
+	return kipc__hub_wait(base, events, timeout);
 }
 
 /* ---- publishing ------------------------------------------------------------------------- */
@@ -80,6 +150,7 @@ static uint64_t bytes_of(const struct kipc_msg *m, int n)
 
 static int sent(struct kipc__pubsub_chan *c, const struct kipc_msg *m, int n)
 {
+	fitted(c);
 	kipc__hub_published(&c->h, KIPC_SIDE_DATA, true);
 	c->h.base.stats.sent_msgs += (unsigned)n;
 	c->h.base.stats.sent_bytes += bytes_of(m, n);
@@ -90,15 +161,18 @@ int kipc__pubsub_chan_reserve(struct kipc_chan *base, struct kipc_msg *m, unsign
                               int64_t timeout)
 {
 	struct kipc__pubsub_chan *c = kipc__pubsub_of(base);
+	int64_t deadline = 0;
 	int r;
 
 	if (c->fault)
 		return c->fault;
 	while ((r = kipc__pub_reserve(&c->pub, m, n)) == 0) {
-		r = make_room(c, m, n, timeout);
+		r = make_room(c, m, n, timeout, &deadline);
 		if (r < 0)
 			return broken(c, r);
 	}
+	if (r > 0)
+		fitted(c);
 	return broken(c, r);
 }
 
@@ -120,12 +194,13 @@ int kipc__pubsub_chan_send(struct kipc_chan *base, const struct kipc_msg *m, uns
                            int64_t timeout)
 {
 	struct kipc__pubsub_chan *c = kipc__pubsub_of(base);
+	int64_t deadline = 0;
 	int r;
 
 	if (c->fault)
 		return c->fault;
 	while ((r = kipc__pub_send(&c->pub, m, n)) == 0) {
-		r = make_room(c, m, 1, timeout);
+		r = make_room(c, m, 1, timeout, &deadline);
 		if (r < 0)
 			return broken(c, r);
 	}
