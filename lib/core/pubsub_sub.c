@@ -193,7 +193,8 @@ static void advance(struct kipc__sub *s, uint64_t cons, uint64_t next)
 		return;
 	}
 	hold(s);
-	(void)stand(s, cons);
+	if (!stand(s, cons)) /* overtaken: nobody waits for it until it has been told */
+		kipc__sub_unbind(s);
 }
 
 int kipc__sub_peek(struct kipc__sub *s, struct kipc_msg *m, unsigned n)

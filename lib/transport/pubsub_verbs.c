@@ -209,7 +209,7 @@ int kipc__pubsub_chan_send(struct kipc_chan *base, const struct kipc_msg *m, uns
 
 /* ---- subscribing ------------------------------------------------------------------------ */
 
-/* Room was given: does the publisher wait for it, and is it enough? */
+/* Room was given: does the publisher wait for it, and is it enough? Who is not waited for any more gave all. */
 static void gave_back(struct kipc__pubsub_chan *c)
 {
 	const struct kipc_ring_hints *hints = &kipc__pubsub_ctrl(&c->h)->hints;
@@ -219,8 +219,19 @@ static void gave_back(struct kipc__pubsub_chan *c)
 	kipc__fence_full(); /* (F), mirrored */
 	if (kipc__load_relaxed(&kipc__hub_bell(&c->h, KIPC_SIDE_SPACE)->armed) &
 	            KIPC_ARMED_FLAGS && /* (G) */
-	    kipc_ring_due(c->sub.cons, kipc__load_relaxed(&hints->space_at)))
+	    (!c->sub.bound || kipc_ring_due(c->sub.cons, kipc__load_relaxed(&hints->space_at))))
 		kipc__hub_wake(&c->h, KIPC_SIDE_SPACE, true);
+}
+
+/* Nothing was received from there. Who had to look for its place again, although it missed nothing, may have
+ * met a publisher meanwhile, which sleeps since.
+ */
+static void moved_on(struct kipc__pubsub_chan *c, uint64_t *from)
+{
+	if (c->sub.cons == *from)
+		return;
+	*from = c->sub.cons;
+	gave_back(c);
 }
 
 /* Not even one message: an error, or nothing more to come. */
@@ -242,11 +253,13 @@ static int received(struct kipc__pubsub_chan *c, int n, uint64_t bytes)
 int kipc__pubsub_chan_peek(struct kipc_chan *base, struct kipc_msg *m, unsigned n, int64_t timeout)
 {
 	struct kipc__pubsub_chan *c = kipc__pubsub_of(base);
+	uint64_t from = c->sub.cons;
 	int r;
 
 	if (c->fault)
 		return c->fault;
 	while ((r = kipc__sub_peek(&c->sub, m, n)) == 0) {
+		moved_on(c, &from);
 		r = kipc__hub_wait_for(&c->h, KIPC_SIDE_DATA, timeout);
 		if (r < 0)
 			return broken(c, r);
@@ -270,11 +283,13 @@ int kipc__pubsub_chan_release(struct kipc_chan *base, unsigned n)
 int kipc__pubsub_chan_recv(struct kipc_chan *base, struct kipc_msg *m, unsigned n, int64_t timeout)
 {
 	struct kipc__pubsub_chan *c = kipc__pubsub_of(base);
+	uint64_t from = c->sub.cons;
 	int r;
 
 	if (c->fault)
 		return c->fault;
 	while ((r = kipc__sub_recv(&c->sub, m, n)) == 0) {
+		moved_on(c, &from);
 		r = kipc__hub_wait_for(&c->h, KIPC_SIDE_DATA, timeout);
 		if (r < 0)
 			return broken(c, r);
