@@ -394,6 +394,27 @@ static bool readable(struct kipc__hub *h)
 	return poll(&p, 1, 0) == 1;
 }
 
+/* Who cleans up before it has a place of its own tells who polls at place 0, too. */
+Test(hub, a_newcomer_rings_for_the_dead)
+{
+	char name[64];
+	struct kipc__hub *h[2];
+	struct peer p;
+
+	snprintf(name, sizeof(name), "%s", harness_name());
+	h[0] = must_open(name, KIPC_SEND | KIPC_CREATE);
+	must_ok(kipc__hub_fd(&h[0]->base, KIPC_IN));
+	peer_start(&p, join_and_stay, name);
+	peer_expect(&p, 'j');
+	peer_kill(&p);
+	must(!readable(h[0]));
+	h[1] = must_open(name, KIPC_RECV);
+	must_eq(counts_of(h[0])->died[1], 1);
+	must(readable(h[0]));
+	for (unsigned i = 0; i < 2; i++)
+		kipc__hub_close(&h[i]->base, true);
+}
+
 Test(hub, only_pollers_that_armed_are_rung)
 {
 	char name[64];
