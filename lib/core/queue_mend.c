@@ -161,17 +161,17 @@ static uint64_t all_slots(const struct kipc__queue *q)
 	return (uint64_t)q->geom.classes << q->shift;
 }
 
-/* Look at n slots, from where the last look ended. */
-static int mend(struct kipc__queue *q, uint64_t n)
+/* Look at n slots, from this one on. */
+static int mend(struct kipc__queue *q, uint64_t from, uint64_t n)
 {
 	uint64_t all = all_slots(q);
 	uint32_t found = 0;
 	uint32_t prio;
 	uint64_t i, pos;
 
-	for (; n; n--, q->mended++) {
-		prio = (uint32_t)(q->mended % all >> q->shift);
-		i = q->mended & (q->geom.slots - 1);
+	for (; n; n--, from++) {
+		prio = (uint32_t)(from % all >> q->shift);
+		i = from & (q->geom.slots - 1);
 		if (!left_behind(q, prio, i, &pos))
 			continue;
 		kipc__queue_rewind(q, prio, pos);
@@ -184,12 +184,14 @@ static int mend(struct kipc__queue *q, uint64_t n)
 
 int kipc__queue_mend(struct kipc__queue *q)
 {
-	uint64_t all = all_slots(q);
+	uint64_t all = all_slots(q), n = all < MEND_SLOTS ? all : MEND_SLOTS;
+	int r = mend(q, q->mended, n);
 
-	return mend(q, all < MEND_SLOTS ? all : MEND_SLOTS);
+	q->mended += n;
+	return r;
 }
 
 int kipc__queue_mend_all(struct kipc__queue *q)
 {
-	return mend(q, all_slots(q));
+	return mend(q, 0, all_slots(q));
 }

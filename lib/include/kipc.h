@@ -215,7 +215,9 @@ KIPC_API int kipc_peek(struct kipc_chan *c, struct kipc_msg *m, unsigned n, int6
 /* Give the first n peeked messages back. Returns n. -EINVAL: more than were peeked. Never blocks. */
 KIPC_API int kipc_release(struct kipc_chan *c, unsigned n);
 
-/* Copy one message in. 0: it is committed. Never a part of one. Async-signal-safe over rings. */
+/* Copy one message in. 0: it is committed. Never a part of one. Async-signal-safe over rings of a pair; over a
+ * queue or a pubsub only kipc_commit() and kipc_discard() are, for who finds no room there looks who has died.
+ */
 KIPC_API int kipc_send(struct kipc_chan *c, const void *data, size_t len, int64_t timeout);
 
 /* Copy one message out. Returns its length. -EMSGSIZE: cap is too small; the message stays. */

@@ -124,7 +124,7 @@ struct kipc__hub {
 	void *own;                    /* the back end's, behind the handle */
 	unsigned end;                 /* the place I have */
 	unsigned watch[2];            /* the first and the last place whose death matters to me */
-	int64_t looked_at;            /* coarse time of the last look at them */
+	int64_t looked_at;            /* coarse time of the last look at them, by either half */
 	struct kipc_ring_ident ident; /* copies, checked once */
 	struct kipc_ring_geom geom[2];
 	uint64_t data_bytes;

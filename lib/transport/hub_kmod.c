@@ -107,7 +107,7 @@ static void kmod_look(struct kipc__hub *h, bool now)
 	if (some)
 		undo(h);
 	if (some || now)
-		h->looked_at = kipc__now_coarse();
+		kipc__store_relaxed(&h->looked_at, kipc__now_coarse());
 }
 
 /* ---- creating and joining --------------------------------------------------------------- */

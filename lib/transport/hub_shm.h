@@ -22,6 +22,13 @@
 /* The numbers of an end's FIFOs: 2 * end + side, its doorbells, and this one. */
 #define KIPC__HUB_LEASH(end) (2 * KIPC_RING_ENDS + (end))
 
+/* A doorbell of somebody else, and whose it was when it was opened. */
+struct kipc__hub_ringer {
+	bool open;
+	int fd;
+	uint32_t generation;
+};
+
 /* How one side sleeps; used by the thread that sleeps there. */
 struct kipc__hub_rest {
 	uint32_t word; /* differs once somebody that a vigil is kept on is gone */
@@ -38,7 +45,8 @@ struct kipc__hub_shm {
 	int epoll[2];
 	int bell[2];
 	int ticker;
-	struct kipc__hub_ringer *ringers; /* doorbells of others: [2 * end + side] */
+	uint32_t ringing; /* not 0: somebody works with the ringers */
+	struct kipc__hub_ringer ringers[2 * KIPC_RING_ENDS]; /* of others: [2 * end + side] */
 
 	/* Sleeping. */
 	struct kipc__hub_rest rest[2];

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-#include <stdlib.h>
 #include <unistd.h>
 #include "../os/wake.h"
 #include "hub_shm.h"
@@ -13,13 +12,6 @@
  * doorbells of those in it, one FIFO for an end and side; a poller that does not arm again costs
  * nothing more.
  */
-
-/* A doorbell of somebody else, and whose it was when it was opened. */
-struct kipc__hub_ringer {
-	bool open;
-	int fd;
-	uint32_t generation;
-};
 
 uint32_t kipc__hub_shm_arm(struct kipc__hub *h, unsigned side, uint32_t how)
 {
@@ -65,28 +57,46 @@ void kipc__hub_shm_bell_drain(struct kipc__hub *h, unsigned side)
 		;
 }
 
+static int ringer_open(const struct kipc__hub *h, unsigned number)
+{
+	int fd;
+	int r = kipc__region_bell_join(&fd, kipc__hub_shm_of(h)->name, h->ident.id, number);
+
+	return r < 0 ? r : fd;
+}
+
 /* Kept open, until the place has another owner: that one's doorbell is another file. */
 static int ringer_fd(struct kipc__hub *h, unsigned end, unsigned side)
 {
-	struct kipc__hub_shm *s = kipc__hub_shm_of(h);
+	struct kipc__hub_ringer *r = &kipc__hub_shm_of(h)->ringers[bell_number(end, side)];
 	uint32_t generation = kipc__load_relaxed(&h->status->ends[end].generation);
-	struct kipc__hub_ringer *r;
 
-	if (!s->ringers)
-		s->ringers = calloc(2 * (size_t)h->ident.nr_ends, sizeof(*s->ringers));
-	if (!s->ringers)
-		return -1;
-	r = &s->ringers[bell_number(end, side)];
 	if (r->open && r->generation != generation) {
 		kipc__fd_close(r->fd);
 		r->open = false;
 	}
 	if (!r->open) {
-		r->open = kipc__region_bell_join(&r->fd, s->name, h->ident.id,
-		                                 bell_number(end, side)) == 0;
+		r->fd = ringer_open(h, bell_number(end, side));
+		r->open = r->fd >= 0;
 		r->generation = generation;
 	}
 	return r->open ? r->fd : -1;
+}
+
+/* Both halves of an end ring, and a signal handler may interrupt either over it: who finds another one at the
+ * ringers opens the doorbell for itself.
+ */
+static void ring_other(struct kipc__hub *h, unsigned end, unsigned side)
+{
+	uint32_t *ringing = &kipc__hub_shm_of(h)->ringing;
+	bool busy = kipc__exchange(ringing, 1);
+	int fd = busy ? ringer_open(h, bell_number(end, side)) : ringer_fd(h, end, side);
+
+	(void)!write(fd, "r", 1);
+	if (busy)
+		kipc__fd_close(fd);
+	else
+		kipc__store_release(ringing, 0); /* pairs with the exchange */
 }
 
 static void ring(struct kipc__hub *h, unsigned side)
@@ -102,7 +112,7 @@ static void ring(struct kipc__hub *h, unsigned side)
 			if (kipc__hub_shm_of(h)->placed && end == h->end)
 				kipc__hub_shm_bell_self(h, side);
 			else if (end < h->ident.nr_ends)
-				(void)!write(ringer_fd(h, end, side), "r", 1);
+				ring_other(h, end, side);
 		}
 	}
 }
@@ -149,10 +159,9 @@ void kipc__hub_shm_bells_close(struct kipc__hub *h)
 	}
 	kipc__fd_close(s->ticker);
 	kipc__hub_shm_leash_end(s);
-	for (i = 0; s->ringers && i < 2 * h->ident.nr_ends; i++)
+	for (i = 0; i < 2 * KIPC_RING_ENDS; i++)
 		if (s->ringers[i].open)
 			kipc__fd_close(s->ringers[i].fd);
-	free(s->ringers);
 }
 
 /* ---- waking ----------------------------------------------------------------------------- */

@@ -113,9 +113,11 @@ static bool watches_all(const struct kipc__hub *h)
 
 static void look(struct kipc__hub *h)
 {
-	h->looked_at = kipc__now_coarse();
+	int64_t now = kipc__now_coarse();
+
+	kipc__store_relaxed(&h->looked_at, now);
 	if (watches_all(h))
-		kipc__store_relaxed(&h->status->sets.looked_at, (uint64_t)h->looked_at);
+		kipc__store_relaxed(&h->status->sets.looked_at, (uint64_t)now);
 	look_between(h, h->watch[0], h->watch[1]);
 }
 
@@ -126,7 +128,7 @@ void kipc__hub_shm_look_in_turn(struct kipc__hub *h)
 
 	if (watches_all(h) &&
 	    now - kipc__load_relaxed(&h->status->sets.looked_at) < (uint64_t)LOOK_NS)
-		h->looked_at = (int64_t)now;
+		kipc__store_relaxed(&h->looked_at, (int64_t)now);
 	else
 		look(h);
 }
@@ -135,7 +137,7 @@ void kipc__hub_shm_look(struct kipc__hub *h, bool now)
 {
 	if (now)
 		look(h);
-	else if (kipc__now_coarse() - h->looked_at >= LOOK_NS)
+	else if (kipc__now_coarse() - kipc__load_relaxed(&h->looked_at) >= LOOK_NS)
 		kipc__hub_shm_look_in_turn(h);
 }
 

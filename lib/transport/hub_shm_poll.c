@@ -35,17 +35,21 @@ int kipc__hub_shm_sleep(struct kipc__hub *h, unsigned side, uint32_t armed, int6
 	return deadline != KIPC__NEVER && kipc__now() >= deadline ? -ETIMEDOUT : 0;
 }
 
+/* Both halves of the end may come here at once: one ticker will do. */
 static int ticker_open(struct kipc__hub *h)
 {
 	struct kipc__hub_shm *s = kipc__hub_shm_of(h);
 	struct itimerspec every = { kipc__timespec(TICK_NS), kipc__timespec(TICK_NS) };
+	int none = -1, fd, r = 0;
 
-	if (s->ticker >= 0)
+	if (kipc__load_acquire(&s->ticker) >= 0) /* pairs with the exchange below */
 		return 0;
-	s->ticker = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-	if (s->ticker < 0)
-		return -errno;
-	return timerfd_settime(s->ticker, 0, &every, NULL) == 0 ? 0 : -errno;
+	fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+	if (fd < 0 || timerfd_settime(fd, 0, &every, NULL) != 0)
+		r = -errno;
+	if (r < 0 || !kipc__compare_exchange(&s->ticker, &none, fd))
+		kipc__fd_close(fd);
+	return r;
 }
 
 static void rearm(struct kipc__hub *h, unsigned side)
@@ -54,7 +58,7 @@ static void rearm(struct kipc__hub *h, unsigned side)
 	uint64_t ticks;
 
 	kipc__hub_shm_bell_drain(h, side);
-	if (read(s->ticker, &ticks, sizeof(ticks)) == (ssize_t)sizeof(ticks))
+	if (read(kipc__load_relaxed(&s->ticker), &ticks, sizeof(ticks)) == (ssize_t)sizeof(ticks))
 		kipc__hub_shm_look_in_turn(h);
 	(void)kipc__hub_shm_arm(h, side, KIPC_ARMED_POLLED);
 	if (h->kind->ready(h, side) != 0) /* (J) */
@@ -86,7 +90,7 @@ static int fill(struct kipc__hub *h, unsigned side)
 		r = ticker_open(h);
 	if (r == 0)
 		r = epoll_add(s->epoll[side], s->bell[side]);
-	return r < 0 ? r : epoll_add(s->epoll[side], s->ticker);
+	return r < 0 ? r : epoll_add(s->epoll[side], kipc__load_relaxed(&s->ticker));
 }
 
 int kipc__hub_shm_fd(struct kipc__hub *h, unsigned side)

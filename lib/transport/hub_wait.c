@@ -27,7 +27,7 @@ static int spin(struct kipc__hub *h, unsigned side, int64_t deadline)
 		for (i = 0; i < TURNS; i++) {
 			r = h->kind->ready(h, side);
 			if (r != 0) {
-				h->base.stats.spins++;
+				kipc__count(&h->base.stats.spins);
 				return r;
 			}
 			kipc__cpu_relax();
@@ -46,7 +46,7 @@ static int park(struct kipc__hub *h, unsigned side, int64_t deadline)
 
 	if (h->kind->ready(h, side) != 0) /* (J) */
 		return 0;
-	h->base.stats.sleeps++;
+	kipc__count(&h->base.stats.sleeps);
 	return h->back->sleep(h, side, armed, deadline);
 }
 

@@ -30,14 +30,15 @@ static int has_room(struct kipc__queue_chan *c)
 int kipc__queue_chan_ready(struct kipc__hub *h, unsigned side)
 {
 	struct kipc__queue_chan *c = (struct kipc__queue_chan *)h;
-
+	int64_t looked_at;
 	int r = c->fault;
 
 	if (r == 0)
 		r = broken(c, side == KIPC_SIDE_SPACE ? has_room(c) : kipc__queue_ready(&c->queue));
 	/* After each look at who lives, look also for what the dead may have left behind. */
-	if (r == 0 && side == KIPC_SIDE_DATA && c->mended_at != h->looked_at) {
-		c->mended_at = h->looked_at;
+	looked_at = kipc__load_relaxed(&h->looked_at);
+	if (r == 0 && side == KIPC_SIDE_DATA && c->mended_at != looked_at) {
+		c->mended_at = looked_at;
 		r = kipc__queue_mend(&c->queue) ? kipc__queue_ready(&c->queue) : 0;
 	}
 	return r;
@@ -54,7 +55,7 @@ static void wake(struct kipc__queue_chan *c, unsigned side)
 	bool crowd = side == KIPC_SIDE_SPACE &&
 	             (c->queue.geom.classes > 1 || kipc__queue_crowd(&c->queue));
 
-	c->hub.base.stats.wakes++;
+	kipc__count(&c->hub.base.stats.wakes);
 	kipc__hub_wake(&c->hub, side, crowd);
 }
 

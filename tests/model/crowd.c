@@ -45,6 +45,7 @@ static void declare(void)
 		kipc__model_word(&held[e], 4, 1);
 		kipc__model_word(&vigils[e].on, 4, 0);
 		kipc__model_word(&own[e].leash, 4, 0);
+		kipc__model_word(&kipc__model_hub(e)->looked_at, 8, 0);
 	}
 }
 
