@@ -4,8 +4,10 @@
  *
  * One is woken for a message and wakes the next, so a wake-up that is lost on the way is one that nobody
  * makes up for. One sends, one receives, and the third does either, and may leave while it holds a message
- * or die before any of its accesses. Right is: each message to one receiver at most, whole; all of them,
- * unless somebody dies, as then the survivor may stop before what comes again; nobody waits for ever.
+ * or die before any of its accesses. Senders copy, or reserve one or two and commit all, the first or none of
+ * them; a third receiver may have too small a buffer for anything. Right is: each message to one receiver
+ * at most, whole; all of them, unless somebody dies, as then the survivor may stop before what comes again;
+ * nobody waits for ever.
  */
 #include <errno.h>
 #include "core/queue.h"
@@ -22,8 +24,9 @@ const unsigned kipc__model_threads = CROWD;
 
 static enum { STAY, LEAVE, DIE, HOWS } how;
 static bool third_sends;
-static bool
-	holds; /* the third one takes nothing, and leaves while it holds what it has looked at */
+static bool holds; /* the third one leaves while it holds what it has looked at */
+static bool small; /* ... has too small a buffer, and goes without a word */
+static bool alone; /* in both cases it takes nothing */
 static unsigned got[MESSAGES + STOPS + OTHERS][CROWD];
 
 static void declare(struct kipc_queue_area *a)
@@ -52,6 +55,8 @@ void kipc__model_setup(void)
 	how = kipc__model_rand(HOWS);
 	third_sends = kipc__model_rand(2);
 	holds = how == LEAVE && !third_sends;
+	small = how == STAY && !third_sends && kipc__model_rand(2);
+	alone = holds || small;
 	/* What a dead receiver held may have nobody to take it: then there is room for all. */
 	cfg.slots = how == DIE && !third_sends ? 8 : 2 + 2 * kipc__model_rand(2);
 	cfg.slot_bytes = 56;
@@ -65,32 +70,52 @@ void kipc__model_setup(void)
 
 /* ---- senders ---------------------------------------------------------------------------- */
 
-/* Messages first to last - 1, one or two at a time. */
+/* Reserve n and commit so many, or 0: that many went. */
+static int put_in_place(struct kipc_chan *c, const uint64_t *word, unsigned n, unsigned commit)
+{
+	struct kipc_msg m[2] = { { .len = 8 }, { .len = 8 } };
+	unsigned i;
+
+	kipc__model_assert(c->ops->reserve(c, m, n, -1) == (int)n, "reserving fails");
+	for (i = 0; i < commit; i++)
+		kipc__model_copy(m[i].data, &word[i], 8);
+	return commit ? c->ops->commit(c, m, commit) : c->ops->discard(c);
+}
+
+static int put(struct kipc_chan *c, const uint64_t *word, unsigned n, bool gives_up)
+{
+	struct kipc_msg m[2] = { { .data = (void *)(uintptr_t)&word[0], .len = 8 },
+		                 { .data = (void *)(uintptr_t)&word[1], .len = 8 } };
+
+	if (kipc__model_rand(2))
+		return put_in_place(c, word, n, gives_up ? kipc__model_rand(n + 1) : n);
+	if (n == 1 && kipc__model_rand(2))
+		return c->ops->send_one(c, word, 8, -1) == 0;
+	return c->ops->send(c, m, n, -1);
+}
+
+/* Messages first to last - 1, one or two at a time. Who gives up slots gets them back only where others receive. */
 static void send_some(unsigned e, unsigned first, unsigned last)
 {
-	struct kipc_chan *c = &kipc__model_hub(e)->base;
 	uint64_t word[2];
-	struct kipc_msg m[2];
-	unsigned i, n;
+	unsigned n;
 	int r;
 
 	for (; first < last; first += (unsigned)r) {
 		n = first + 1 < last ? 1 + kipc__model_rand(2) : 1;
-		for (i = 0; i < n; i++) {
-			word[i] = PATTERN(first + i);
-			m[i] = (struct kipc_msg){ .data = &word[i], .len = 8 };
-		}
-		if (n == 1 && kipc__model_rand(2))
-			r = c->ops->send_one(c, word, 8, -1) == 0;
-		else
-			r = c->ops->send(c, m, n, -1);
-		kipc__model_assert(r > 0, "send fails");
+		word[0] = PATTERN(first);
+		word[1] = PATTERN(first + 1);
+		r = put(&kipc__model_hub(e)->base, word, n, e == 0 || how != DIE);
+		kipc__model_assert(r >= 0, "sending fails");
 	}
 }
 
+/* The last thing it does may be to give up what it has reserved. */
 static void third_send(void)
 {
 	send_some(2, MESSAGES + STOPS, MESSAGES + STOPS + OTHERS);
+	if (how != DIE && kipc__model_rand(2))
+		(void)put_in_place(&kipc__model_hub(2)->base, NULL, 1 + kipc__model_rand(2), 0);
 }
 
 /* ---- receivers -------------------------------------------------------------------------- */
@@ -126,15 +151,27 @@ static bool is_stop(unsigned number)
 
 static void receive(unsigned e)
 {
-	unsigned i;
+	unsigned i, n = MESSAGES + (third_sends ? 1 + OTHERS : 0);
 
-	if (!holds) {
+	/* Where another one receives, or a sender dies, nobody knows how many it will be. */
+	if (!alone && (!third_sends || how == DIE)) {
 		while (!is_stop(take(e)))
 			;
 		return;
 	}
-	for (i = 0; i < MESSAGES; i++)
+	for (i = 0; i < n; i++)
 		(void)take(e);
+}
+
+/* It is woken for something that it cannot take, or finds nothing any more. */
+static void receive_too_little(struct kipc_chan *c)
+{
+	uint32_t word;
+	struct kipc_msg m = { .data = &word, .len = sizeof(word) };
+	int r = kipc__model_rand(2) ? c->ops->recv(c, &m, 1, -1)
+	                            : (int)c->ops->recv_one(c, &word, sizeof(word), -1);
+
+	kipc__model_assert(r == -EMSGSIZE, "a part of a message");
 }
 
 static void third_receive(void)
@@ -143,10 +180,12 @@ static void third_receive(void)
 	unsigned tries = 20;
 	struct kipc_msg m;
 
-	if (!holds) {
+	if (small)
+		receive_too_little(c);
+	else if (!holds)
 		receive(2);
+	if (!holds)
 		return;
-	}
 	while (tries-- && c->ops->peek(c, &m, 1, 0) != 1)
 		kipc__model_yield();
 }
@@ -172,7 +211,7 @@ void kipc__model_thread(unsigned i)
 	if (i && kipc__model_rand(2))
 		kipc__model_sluggish(100);
 	if (i == 0)
-		send_some(0, 0, MESSAGES + (holds ? 0 : third_sends ? 1 : STOPS));
+		send_some(0, 0, MESSAGES + (holds ? 0 : small || third_sends ? 1 : STOPS));
 	else if (i == 1)
 		receive(1);
 	else
