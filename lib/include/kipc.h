@@ -280,7 +280,8 @@ KIPC_API ssize_t kipc_read(struct kipc_chan *c, void *buf, size_t cap, int64_t t
  *
  * Room is counted for each priority by itself. kipc_wait() and kipc_chan_fd() for KIPC_OUT speak of the
  * message that last did not fit, or of priority 0; those for KIPC_IN of any. Another end may be
- * faster, so the verb may still have to wait.
+ * faster, so the verb may still have to wait. No slot is kept for who reserves several messages at once: as long
+ * as others take each slot that becomes free, it waits.
  *
  * Nobody is missing. A queue without receivers is filled, one without senders is empty: an end that
  * comes later goes on. No call gets -EPIPE, but for what this end has shut down itself.
@@ -289,7 +290,12 @@ KIPC_API ssize_t kipc_read(struct kipc_chan *c, void *buf, size_t cap, int64_t t
  * for more than 100 ms. What it had committed stays. What it had reserved is dropped and counted
  * (KIPC_OPT_ABANDONED). What it had peeked comes again, marked with KIPC_MSG_AGAIN, at its old place in
  * the order if that is still to come (KIPC_OPT_REDELIVERED), or is dropped (KIPC_OPT_DROPPED): by held=. An
- * end that closes or shuts down while it holds messages leaves them in the same way.
+ * end that closes or shuts down while it holds messages leaves them in the same way. Where receivers always find
+ * something and so never wait, what a dead one held comes again once one of them has received 64 more.
+ *
+ * An end that is stopped (SIGSTOP, a debugger, a frozen cgroup) lives. What it has reserved holds up those behind
+ * it, and a message that it alone was woken for, and did not take yet, may wait with it although others sleep: until it
+ * goes on or dies, or anything else happens to the queue.
  *
  * All of it can be written by every end: one that writes nonsense there can make others lose messages or
  * end with -EBADMSG; it cannot make them read or write outside. kipc_chan_peer() tells whether anybody
