@@ -239,6 +239,7 @@ void kipc_chan_close(struct kipc_chan *c)
 
 int kipc_shutdown(struct kipc_chan *c, unsigned dirs)
 {
+	unsigned used;
 	int r;
 
 	if (dirs == 0 || (dirs & ~BOTH))
@@ -248,11 +249,13 @@ int kipc_shutdown(struct kipc_chan *c, unsigned dirs)
 		return r;
 	if ((c->granted & dirs) != dirs)
 		return -EACCES;
-	dirs &= c->open;
+	/* The halves may be two threads, which share these words; and who is woken by it is to see it. */
+	dirs &= kipc__fetch_and(&c->open, ~dirs);
+	used = kipc__fetch_and(&c->dirs, ~dirs) & dirs;
 	r = dirs ? c->ops->shutdown(c, dirs) : 0;
-	if (r == 0) {
-		c->dirs &= ~dirs;
-		c->open &= ~dirs;
+	if (r < 0) {
+		kipc__fetch_or(&c->open, dirs);
+		kipc__fetch_or(&c->dirs, used);
 	}
 	return r;
 }

@@ -312,9 +312,8 @@ static struct kipc_ioc_wait lie_down(struct kipc__ring_chan *c, unsigned side, u
 static int kmod_park(struct kipc__ring_chan *c, unsigned side, uint64_t position, int64_t deadline)
 {
 	struct kipc_ioc_wait req = lie_down(c, side, position, deadline);
-	int r = kipc__kmod_call(kmod_of(c)->fd, KIPC_IOC_WAIT, &req);
 
-	return r == -EPIPE ? 0 : r;
+	return kipc__kmod_call(kmod_of(c)->fd, KIPC_IOC_WAIT, &req);
 }
 
 static void kmod_wake(struct kipc__ring_chan *c, unsigned side)
@@ -340,9 +339,8 @@ static int kmod_xchg(struct kipc__ring_chan *c, uint64_t position, int64_t deadl
 		          .hint = KIPC_HINT_SYNC },
 		.wait = lie_down(c, KIPC_SIDE_DATA, position, deadline),
 	};
-	int r = kipc__kmod_call(kmod_of(c)->fd, KIPC_IOC_XCHG, &req);
 
-	return r == -EPIPE ? 0 : r;
+	return kipc__kmod_call(kmod_of(c)->fd, KIPC_IOC_XCHG, &req);
 }
 
 /* The module arms in poll itself, and it tells of a death by itself. */

@@ -18,6 +18,7 @@ void kipc__ring_base_init(struct kipc__ring_chan *c, const struct kipc__transpor
 	*c = (struct kipc__ring_chan){
 		.base = { .ops = ops,
 		          .granted = kipc__dirs_of(cfg->flags),
+		          .open = kipc__dirs_of(cfg->flags),
 		          .wait = cfg->wait,
 		          .spin_ns = cfg->spin_ns },
 		.back = back,

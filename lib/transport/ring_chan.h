@@ -27,7 +27,8 @@ struct kipc__ring_back {
 	void (*detach)(struct kipc__ring_chan *c, bool handover);
 
 	/* Sleep on a side until the peer's position has reached position, the peer is gone, or the
-	 * absolute deadline. 0: look again (also for no reason); -ETIMEDOUT; -EINTR.
+	 * absolute deadline. 0: look again (also for no reason); -ETIMEDOUT; -EINTR; -EPIPE: the side is
+	 * over, also where it was shut here.
 	 */
 	int (*park)(struct kipc__ring_chan *c, unsigned side, uint64_t position, int64_t deadline);
 
@@ -51,7 +52,7 @@ struct kipc__ring_back {
 	/* The poll descriptor of a side. */
 	int (*fd)(struct kipc__ring_chan *c, unsigned side);
 
-	/* Tell the peer that these directions are over. */
+	/* Tell the peer that these directions are over, and who sleeps or polls for them here. */
 	int (*shut)(struct kipc__ring_chan *c, unsigned dirs);
 
 	/* The in ring's data is mapped writable, too. */

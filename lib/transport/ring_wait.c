@@ -267,11 +267,26 @@ int kipc__ring_wait_broken(struct kipc__ring_chan *c, int r)
 	return r;
 }
 
+/* Is the side over by what was found out or said here, perhaps by the thread of the other half? 0; -EBADMSG,
+ * -EPIPE.
+ */
+static int over_here(const struct kipc__ring_chan *c, unsigned side)
+{
+	unsigned dir = side == KIPC_SIDE_DATA ? KIPC_IN : KIPC_OUT;
+
+	if (kipc__load_relaxed(&c->fault))
+		return kipc__load_relaxed(&c->fault);
+	return kipc__load_relaxed(&c->base.open) & dir ? 0 : -EPIPE;
+}
+
 /* 1: ready; 0: not yet; -EPIPE: never; -EBADMSG. */
 static int check(struct kipc__ring_chan *c, unsigned side)
 {
-	int r = kipc__ring_wait_ready(c, side);
+	int r = over_here(c, side);
 
+	if (r < 0)
+		return r;
+	r = kipc__ring_wait_ready(c, side);
 	if (r == 0 && kipc__ring_wait_gone(c, side)) {
 		/* What was committed before it left is delivered: look once more behind "gone". */
 		r = side == KIPC_SIDE_DATA ? kipc__ring_wait_ready(c, side) : 0;

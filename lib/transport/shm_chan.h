@@ -84,6 +84,8 @@ int kipc__shm_leash_watch(const struct kipc__shm_chan *s);
 struct kipc_ring_bell *kipc__shm_my_bell(struct kipc__ring_chan *c, unsigned side);
 uint32_t kipc__shm_arm(struct kipc__ring_chan *c, unsigned side, uint64_t position, uint32_t how);
 void kipc__shm_wake(struct kipc__ring_chan *c, unsigned side);
+void kipc__shm_wake_self(struct kipc__ring_chan *c, unsigned side);
+bool kipc__shm_is_shut(struct kipc__ring_chan *c, unsigned side);
 void kipc__shm_gone(struct kipc__ring_chan *c, unsigned end, uint32_t how);
 int kipc__shm_shut(struct kipc__ring_chan *c, unsigned dirs);
 

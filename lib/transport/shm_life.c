@@ -1,20 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <poll.h>
-#include "../os/wake.h"
 #include "ring_wait.h"
 #include "shm_chan.h"
-
-/* My other half may sleep or poll in another thread: it must hear of the death too. */
-static void wake_self(struct kipc__ring_chan *c, unsigned side)
-{
-	struct kipc_ring_bell *bell = kipc__shm_my_bell(c, side);
-	uint32_t armed = kipc__exchange(&bell->armed, 0);
-
-	if (armed & KIPC_ARMED_PARKED)
-		kipc__futex_wake(&bell->armed);
-	if (kipc__load_acquire(&c->polled[side])) /* pairs with kipc__shm_fd() */
-		kipc__shm_bell_self((struct kipc__shm_chan *)c, side);
-}
 
 /* Nobody can be the peer any more: all copies of its end of the socket pair are closed. */
 static bool orphaned(const struct kipc__shm_chan *s)
@@ -76,7 +63,7 @@ void kipc__shm_look(struct kipc__ring_chan *c)
 		return;
 	kipc__shm_gone(c, KIPC__RING_PEER(c),
 	               peer_state(c) == KIPC_END_FREE ? KIPC_GONE_CLOSED : KIPC_GONE_DEAD);
-	wake_self(c, KIPC_SIDE_DATA);
-	wake_self(c, KIPC_SIDE_SPACE);
+	kipc__shm_wake_self(c, KIPC_SIDE_DATA);
+	kipc__shm_wake_self(c, KIPC_SIDE_SPACE);
 	kipc__shm_name_drop(s, 0);
 }

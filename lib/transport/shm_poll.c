@@ -121,7 +121,8 @@ static void rearm(struct kipc__shm_chan *s, unsigned side)
 	kipc__shm_bell_quiet(s, side);
 	(void)kipc__shm_arm(c, side, kipc__ring_wait_target(c, side), KIPC_ARMED_POLLED);
 	watch_once(s); /* armed first: a peer that comes after this look rings */
-	if (kipc__ring_wait_ready(c, side) != 0 || kipc__ring_wait_gone(c, side))
+	if (kipc__ring_wait_ready(c, side) != 0 || kipc__ring_wait_gone(c, side) ||
+	    kipc__shm_is_shut(c, side))
 		kipc__shm_bell_self(s, side);
 }
 

@@ -12,6 +12,8 @@ static bool moved(struct kipc__ring_chan *c, unsigned side, uint64_t position)
 {
 	const __u64 *word = side == KIPC_SIDE_DATA ? c->rx.prod_word : c->tx.cons_word;
 
+	if (kipc__shm_is_shut(c, side))
+		return true;
 	return kipc_ring_due(kipc__load_acquire(word), position) || /* (J) pairs with (E), (C) */
 	       kipc__ring_wait_gone(c, side);
 }
@@ -40,5 +42,5 @@ int kipc__shm_park(struct kipc__ring_chan *c, unsigned side, uint64_t position, 
 		r = deadline != KIPC__NEVER && kipc__now() >= deadline ? -ETIMEDOUT : 0;
 	if (kipc__load_relaxed(&bell->armed) & KIPC_ARMED_PARKED)
 		kipc__fetch_and(&bell->armed, ~KIPC_ARMED_PARKED); /* nobody sleeps here any more */
-	return r;
+	return r == 0 && kipc__shm_is_shut(c, side) ? -EPIPE : r;
 }

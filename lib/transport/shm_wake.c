@@ -60,6 +60,25 @@ void kipc__shm_wake(struct kipc__ring_chan *c, unsigned side)
 		kipc__shm_bell_ring((struct kipc__shm_chan *)c, side);
 }
 
+/* My other half may sleep or poll in another thread: it must hear too of a death, and of what was shut or
+ * found broken here. Whatever the word says: the peer can write it.
+ */
+void kipc__shm_wake_self(struct kipc__ring_chan *c, unsigned side)
+{
+	struct kipc_ring_bell *bell = kipc__shm_my_bell(c, side);
+
+	(void)kipc__exchange(&bell->armed, 0); /* pairs with (H) */
+	kipc__futex_wake(&bell->armed);
+	if (kipc__load_acquire(&c->polled[side])) /* pairs with kipc__shm_fd() */
+		kipc__shm_bell_self((struct kipc__shm_chan *)c, side);
+}
+
+/* Was it shut here? */
+bool kipc__shm_is_shut(struct kipc__ring_chan *c, unsigned side)
+{
+	return kipc__load_relaxed(&kipc__shm_my_bell(c, side)->gone);
+}
+
 /* ---- life ------------------------------------------------------------------------------- */
 
 /* An end will neither write nor read any more: say so where its peer looks. The state first: whoever has
@@ -79,10 +98,12 @@ int kipc__shm_shut(struct kipc__ring_chan *c, unsigned dirs)
 	if (dirs & KIPC_OUT) {
 		kipc__fetch_or(&c->status->bells[KIPC__RING_OUT(c)].space.gone, KIPC_GONE_SHUT);
 		kipc__shm_wake(c, KIPC_SIDE_DATA);
+		kipc__shm_wake_self(c, KIPC_SIDE_SPACE);
 	}
 	if (dirs & KIPC_IN) {
 		kipc__fetch_or(&c->status->bells[KIPC__RING_IN(c)].data.gone, KIPC_GONE_SHUT);
 		kipc__shm_wake(c, KIPC_SIDE_SPACE);
+		kipc__shm_wake_self(c, KIPC_SIDE_DATA);
 	}
 	return 0;
 }

@@ -266,6 +266,8 @@ static int sock_shutdown(struct kipc_chan *c, unsigned dirs)
 	kipc__store_relaxed(&s->shut, s->shut | dirs);
 	if (s->fd >= 0)
 		kipc__sock_shut(s->fd, dirs);
+	if (dirs & KIPC_OUT)
+		kipc__sock_out_over(s);
 	pthread_mutex_unlock(&s->lock);
 	return 0;
 }

@@ -90,7 +90,9 @@ static int sock_events(struct kipc__dgram *d, unsigned events)
 		return (int)events | KIPC_HUP;
 	if (p.revents & (POLLIN | POLLRDHUP))
 		now |= KIPC_IN;
-	if (events & KIPC_OUT && (p.revents & POLLOUT || has_room(s, fd)))
+	if (events & kipc__load_relaxed(&s->shut) & KIPC_OUT) /* of which poll does not tell */
+		now |= KIPC_OUT | KIPC_HUP;
+	else if (events & KIPC_OUT && (p.revents & POLLOUT || has_room(s, fd)))
 		now |= KIPC_OUT;
 	return now;
 }
@@ -130,7 +132,7 @@ static int sock_room(struct kipc__dgram *d, const struct kipc_msg *m, unsigned n
 		return p.fd == -EAGAIN ? 0 : p.fd;
 	if (poll(&p, 1, 0) < 0)
 		return -errno;
-	if (p.revents & (POLLHUP | POLLERR))
+	if (p.revents & (POLLHUP | POLLERR) || kipc__load_relaxed(&s->shut) & KIPC_OUT)
 		return result(s, EPIPE);
 	r = p.revents & POLLOUT || has_room(s, p.fd);
 	if (r)

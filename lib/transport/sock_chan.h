@@ -26,7 +26,7 @@ struct kipc__sock {
 	struct kipc__guard guard;  /* a forked child has none of all these descriptors */
 	int fd;                    /* the connected socket; -1 until the peer is there */
 	int poll[2];               /* epoll descriptors for IN and OUT; -1: not asked for */
-	int latch;                 /* always readable, in poll[0] while messages are held; -1 */
+	int latch; /* always readable: in poll[0] while messages are held, in poll[1] when nothing goes; -1 */
 	bool latched;
 	unsigned shut; /* directions that are over on this side */
 	uint64_t ring_bytes;
@@ -49,6 +49,9 @@ void kipc__sock_retire(struct kipc__sock *s);
 
 /* End directions of a connected socket. */
 void kipc__sock_shut(int fd, unsigned dirs);
+
+/* Nothing is sent any more: who polls for room is told, which the kernel does not do. Under the lock. */
+void kipc__sock_out_over(struct kipc__sock *s);
 
 /* Is the other end closed? */
 bool kipc__sock_hung_up(int fd);

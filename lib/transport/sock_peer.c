@@ -141,11 +141,17 @@ void kipc__sock_retire(struct kipc__sock *s)
 
 /* ---- descriptors to poll ---------------------------------------------------------------- */
 
-static int latch_on(struct kipc__sock *s)
+static int latch_on(struct kipc__sock *s, unsigned dir)
 {
 	if (s->latch < 0)
 		s->latch = eventfd(1, EFD_CLOEXEC);
-	return s->latch < 0 ? -errno : watch(s->poll[0], s->latch, EPOLLIN);
+	return s->latch < 0 ? -errno : watch(s->poll[dir - 1], s->latch, EPOLLIN);
+}
+
+void kipc__sock_out_over(struct kipc__sock *s)
+{
+	if (s->poll[KIPC_OUT - 1] >= 0)
+		(void)latch_on(s, KIPC_OUT);
 }
 
 void kipc__sock_latch(struct kipc__dgram *d, bool on)
@@ -154,7 +160,7 @@ void kipc__sock_latch(struct kipc__dgram *d, bool on)
 
 	pthread_mutex_lock(&s->lock);
 	if (s->poll[0] >= 0 && on)
-		(void)latch_on(s);
+		(void)latch_on(s, KIPC_IN);
 	else if (s->poll[0] >= 0)
 		(void)epoll_ctl(s->poll[0], EPOLL_CTL_DEL, s->latch, NULL);
 	s->latched = on;
@@ -176,7 +182,7 @@ static int poll_make(struct kipc__sock *s, unsigned dir)
 		return r;
 	}
 	s->poll[dir - 1] = epoll;
-	return dir == KIPC_IN && s->latched ? latch_on(s) : 0;
+	return dir == KIPC_IN && s->latched ? latch_on(s, KIPC_IN) : 0;
 }
 
 /* Always an epoll descriptor: it is readable when the socket is writable, and it stays the same when

@@ -65,6 +65,7 @@ static void attach(unsigned e, unsigned wait)
 	*s = (struct kipc__shm_chan){ .sock = -1, .watch = 0 };
 	kipc__ring_base_init(c, NULL, &back, &cfg);
 	kipc__model_word(&c->fault, sizeof(c->fault), 0);
+	kipc__model_word(&c->base.open, sizeof(c->base.open), KIPC_IN | KIPC_OUT);
 	kipc__model_word(&c->polled[0], sizeof(c->polled[0]), 0);
 	kipc__model_word(&c->polled[1], sizeof(c->polled[1]), 0);
 	kipc__model_word(&s->met, sizeof(s->met), 0);

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+/* What one half of an end finds out is known to the other one, and to who waits for it. */
+#include <criterion/criterion.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <unistd.h>
+#include "../harness.h"
+#include "core/atomic.h"
+#include "transport/ring_chan.h"
+
+TestSuite(shm_fault, .init = harness_begin, .fini = harness_end);
+
+static struct kipc__ring_chan *ring_of(struct kipc_chan *c)
+{
+	return (struct kipc__ring_chan *)c;
+}
+
+static void pair_make(struct kipc_chan *end[2], const char *uri)
+{
+	struct kipc_peer who = { .size = sizeof(who) };
+
+	must_ok(kipc_chan_pair(end, uri, KIPC_PAIR, NULL));
+	for (int i = 0; i < 2; i++)
+		must_eq(kipc_chan_peer(end[i], &who), 0);
+}
+
+static void pair_free(struct kipc_chan *end[2])
+{
+	kipc_chan_close(end[0]);
+	kipc_chan_close(end[1]);
+}
+
+/* The peer says that it has consumed what was never sent; the sender finds out when it needs room. */
+static void break_by_sending(struct kipc_chan *c)
+{
+	struct kipc__ring_chan *ring = ring_of(c);
+	static const uint8_t bytes[1000];
+	int r;
+
+	kipc__store_relaxed(&ring->ctrl[1 - ring->end]->cons.pos, ~0ULL / 3);
+	do
+		r = kipc_send(c, bytes, sizeof(bytes), 0);
+	while (r == 0);
+	must_eq(r, -EBADMSG);
+}
+
+static bool readable(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	return must_sys(poll(&p, 1, 0)) == 1;
+}
+
+Test(shm_fault, waits_tell_of_a_broken_ring)
+{
+	struct kipc_chan *end[2];
+	int in;
+
+	pair_make(end, "shm://?size=4K&wait=block");
+	in = (int)must_ok(kipc_chan_fd(end[0], KIPC_IN));
+	must_eq(kipc_recv(end[0], NULL, 0, 0), -EAGAIN);
+	must(!readable(in));
+	break_by_sending(end[0]);
+	must(readable(in));
+	must(readable((int)must_ok(kipc_chan_fd(end[0], KIPC_OUT))));
+	for (unsigned events = KIPC_IN; events <= (KIPC_IN | KIPC_OUT); events++) {
+		must_eq(kipc_wait(end[0], events, 0), -EBADMSG);
+		must_eq(kipc_wait(end[0], events, -1), -EBADMSG);
+	}
+	must_eq(kipc_recv(end[0], NULL, 0, -1), -EBADMSG);
+	pair_free(end);
+}
+
+/* ---- a sleeper in another thread -------------------------------------------------------- */
+
+struct sleeper {
+	struct kipc_chan *c;
+	pid_t tid;
+	int result;
+	bool waits;
+};
+
+static void *sleep_in(void *arg)
+{
+	struct sleeper *s = arg;
+
+	kipc__store_release(&s->tid, gettid());
+	s->result = s->waits ? kipc_wait(s->c, KIPC_IN, -1) : (int)kipc_recv(s->c, NULL, 0, -1);
+	return NULL;
+}
+
+Test(shm_fault, a_sleeper_is_told)
+{
+	static const char *const uris[] = { "shm://?size=4K&wait=block",
+		                            "shm://?size=4K&wait=spin" };
+
+	for (unsigned i = 0; i < 4; i++) {
+		struct sleeper s = { .waits = i & 1 };
+		struct kipc_chan *end[2];
+		pthread_t thread;
+
+		pair_make(end, uris[i / 2]);
+		s.c = end[0];
+		must_eq(pthread_create(&thread, NULL, sleep_in, &s), 0);
+		while (kipc__load_acquire(&s.tid) == 0)
+			sched_yield();
+		if (i < 2)
+			await_asleep(s.tid);
+		break_by_sending(end[0]);
+		pthread_join(thread, NULL);
+		must_eq(s.result, -EBADMSG);
+		pair_free(end);
+	}
+}
