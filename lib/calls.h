@@ -9,8 +9,8 @@
 
 struct kipc__calls;
 
-/* Is there a request or a reply that no descriptor tells of? */
-bool kipc__calls_wait(const struct kipc__calls *calls);
+/* Is there a request or a reply that no descriptor tells of? 1, 0; -EBADMSG: the calls are over. */
+int kipc__calls_wait(const struct kipc__calls *calls);
 
 /* Is any call under way, either way? */
 bool kipc__calls_busy(const struct kipc__calls *calls);

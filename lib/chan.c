@@ -394,6 +394,14 @@ ssize_t kipc_read(struct kipc_chan *c, void *buf, size_t cap, int64_t timeout)
 
 /* ---- waiting ---------------------------------------------------------------------------- */
 
+/* Beside what calls have kept, which is there already. */
+static int kept_and(struct kipc_chan *c, unsigned events)
+{
+	int r = events ? c->ops->wait(c, events, 0) : 0;
+
+	return (r > 0 ? r : 0) | KIPC_IN;
+}
+
 int kipc_wait(struct kipc_chan *c, unsigned events, int64_t timeout)
 {
 	int r;
@@ -402,10 +410,12 @@ int kipc_wait(struct kipc_chan *c, unsigned events, int64_t timeout)
 	if (events == 0 || (events & ~BOTH))
 		return -EINVAL;
 	r = kipc__use_ready(c, events);
+	if (r == 0)
+		r = kipc__calls_wait(c->calls);
 	if (r < 0)
 		return r;
-	if ((events & KIPC_IN) && kipc__calls_wait(c->calls))
-		return KIPC_IN;
+	if (r > 0 && (events & KIPC_IN))
+		return kept_and(c, events & KIPC_OUT);
 	return c->ops->wait(c, events, timeout);
 }
 
@@ -416,5 +426,7 @@ int kipc_chan_fd(struct kipc_chan *c, unsigned dir)
 	if (dir != KIPC_IN && dir != KIPC_OUT)
 		return -EINVAL;
 	r = kipc__use_ready(c, dir);
+	if (r == 0)
+		r = kipc__calls_wait(c->calls);
 	return r < 0 ? r : c->ops->fd(c, dir);
 }

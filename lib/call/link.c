@@ -46,9 +46,11 @@ void kipc__calls_free(struct kipc__calls *calls)
 	free(calls);
 }
 
-bool kipc__calls_wait(const struct kipc__calls *calls)
+int kipc__calls_wait(const struct kipc__calls *calls)
 {
-	return calls && (calls->kept || calls->waiting);
+	if (!calls)
+		return 0;
+	return calls->fault ? calls->fault : calls->kept || calls->waiting;
 }
 
 bool kipc__calls_busy(const struct kipc__calls *calls)

@@ -166,6 +166,9 @@ static void is_over(struct duo *d, int64_t id)
 	must_eq(kipc_call(d->end[0], NULL, 0, NULL, 0, -1), -EBADMSG);
 	must_eq(kipc_call_cancelled(d->end[0], 1), -EBADMSG);
 	must_eq(kipc_reply(d->end[0], 1, NULL, 0, -1), -EBADMSG);
+	for (unsigned events = KIPC_IN; events <= (KIPC_IN | KIPC_OUT); events++)
+		must_eq(kipc_wait(d->end[0], events, -1), -EBADMSG);
+	must_eq(kipc_chan_fd(d->end[0], KIPC_IN), -EBADMSG);
 	/* Nor does the other side wait for ever. */
 	while ((r = kipc_recv(d->end[1], &f, sizeof(f), -1)) >= 0)
 		;
