@@ -32,6 +32,8 @@ int kipc_chan_stats(const struct kipc_chan *c, struct kipc_stats *s)
 {
 	if (!c || !s || s->size != sizeof(*s))
 		return -EINVAL;
+	if (kipc__fork_foreign(&c->owner))
+		return -ESTALE;
 	*s = c->stats;
 	return 0;
 }
@@ -40,6 +42,8 @@ int kipc_chan_get(const struct kipc_chan *c, enum kipc_opt opt, uint64_t *value)
 {
 	if (!c || !value)
 		return -EINVAL;
+	if (kipc__fork_foreign(&c->owner)) /* some stand in memory that a child has not */
+		return -ESTALE;
 	switch (opt) {
 	case KIPC_OPT_WAIT:
 		*value = c->wait;
@@ -56,6 +60,8 @@ int kipc_chan_set(struct kipc_chan *c, enum kipc_opt opt, uint64_t value)
 {
 	if (!c)
 		return -EINVAL;
+	if (kipc__fork_foreign(&c->owner))
+		return -ESTALE;
 	switch (opt) {
 	case KIPC_OPT_WAIT:
 		if (value < KIPC_WAIT_ADAPTIVE || value > KIPC_WAIT_BLOCK)

@@ -43,8 +43,9 @@
  *
  * FORK. An end that has not been used yet ("fresh": from kipc_chan_pair() or kipc_chan_from_fd())
  * belongs to whichever process uses it first; after fork() each process closes the end it does not
- * want. An end in use stays with its process: in a child every call on it is -ESTALE, and
- * kipc_chan_close() there frees the handle and does not disturb the owner.
+ * want. An end in use stays with its process: in a child every call on it is -ESTALE, but for
+ * kipc_chan_caps() and kipc_chan_transport(), and kipc_chan_close() there frees the handle and does not
+ * disturb the owner.
  */
 #ifndef KIPC_H
 #define KIPC_H

@@ -49,6 +49,13 @@ int64_t kipc__fork_generation(void)
 	return (int64_t)kipc__load_relaxed(word);
 }
 
+bool kipc__fork_foreign(const uint64_t *owner)
+{
+	uint64_t seen = kipc__load_acquire(owner) & ~CLAIMING;
+
+	return seen != 0 && seen != kipc__load_relaxed(kipc__load_relaxed(&kipc__fork_word));
+}
+
 int kipc__fork_claim(uint64_t *owner)
 {
 	int64_t mine = kipc__fork_generation();

@@ -29,6 +29,9 @@ static inline bool kipc__fork_owns(const uint64_t *owner)
 	return seen != 0 && seen == kipc__load_relaxed(word);
 }
 
+/* Does it name another process? Not of one that nobody uses yet, nor while this one is about to. */
+bool kipc__fork_foreign(const uint64_t *owner);
+
 /*
  * Take an owner word for this process. 1: the caller makes the thing its own and calls
  * kipc__fork_settle() in any case; 0: it is this process's already; -ESTALE: another one's. Two

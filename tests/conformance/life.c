@@ -196,9 +196,26 @@ EACH_NAMED(life_one_way_tells_the_peer)
 
 /* ---- fork ------------------------------------------------------------------------------- */
 
+static void every_question_is_stale(struct kipc_chan *c)
+{
+	static const enum kipc_opt opts[] = { KIPC_OPT_RING_BYTES, KIPC_OPT_WAIT,
+		                              KIPC_OPT_SPIN_NS };
+	struct kipc_stats s = { .size = sizeof(s) };
+	struct kipc_peer p = { .size = sizeof(p) };
+	uint64_t value;
+
+	must_eq(kipc_chan_peer(c, &p), -ESTALE);
+	must_eq(kipc_chan_stats(c, &s), -ESTALE);
+	for (int i = 0; i < 3; i++)
+		must_eq(kipc_chan_get(c, opts[i], &value), -ESTALE);
+	must_eq(kipc_chan_set(c, KIPC_OPT_SPIN_NS, 1), -ESTALE);
+	must_eq(kipc_chan_set(c, KIPC_OPT_RING_BYTES, 1), -ESTALE);
+}
+
 static void every_call_is_stale(struct kipc_chan *c)
 {
-	struct kipc_peer p = { .size = sizeof(p) };
+	struct kipc_request q;
+	uint64_t p;
 	struct kipc_msg m = { .len = 8, .data = &p };
 
 	must_eq(kipc_send(c, &p, 8, 0), -ESTALE);
@@ -213,8 +230,13 @@ static void every_call_is_stale(struct kipc_chan *c)
 	must_eq(kipc_wait(c, KIPC_IN, 0), -ESTALE);
 	must_eq(kipc_chan_fd(c, KIPC_IN), -ESTALE);
 	must_eq(kipc_shutdown(c, KIPC_IN), -ESTALE);
-	must_eq(kipc_chan_peer(c, &p), -ESTALE);
+	must_eq(kipc_write(c, &p, 8, 0), -ESTALE);
+	must_eq(kipc_read(c, &p, 8, 0), -ESTALE);
+	must_eq(kipc_call(c, &p, 8, &p, 8, 1), -ESTALE);
+	must_eq(kipc_call_next(c, &q, 0), -ESTALE);
+	must_eq(kipc_reply_error(c, 1, -EIO), -ESTALE);
 	must_eq(kipc_chan_handover(c), -ESTALE);
+	every_question_is_stale(c);
 }
 
 static void use_stale(struct peer *me, void *arg)
@@ -262,6 +284,28 @@ EACH_FORM(life_stale_after_fork)
 		recv_one(d.end[1], 30, 1, i);
 	}
 	duo_close(&d);
+}
+
+static void ask_stale(struct peer *me, void *arg)
+{
+	(void)me;
+	every_question_is_stale(arg);
+	kipc_chan_close(arg);
+}
+
+/* What a queue tells stands in memory that the child has not. */
+Test(shm_named, life_questions_to_a_queue_are_stale, .init = harness_begin, .fini = harness_end)
+{
+	struct kipc_chan *c;
+	char uri[URI_MAX];
+	struct peer peer;
+
+	form_uri(&shm_named, "", uri, sizeof(uri));
+	must_eq(kipc_chan_open(&c, uri, KIPC_QUEUE | KIPC_CREATE, NULL), 0);
+	peer_start(&peer, ask_stale, c);
+	peer_end(&peer);
+	must_eq(chan_get(c, KIPC_OPT_PENDING), 0);
+	kipc_chan_close(c);
 }
 
 struct swap {
