@@ -212,14 +212,22 @@ static int held_elsewhere(int fd, unsigned byte, unsigned n, pid_t *pid)
 	return 1;
 }
 
+/* Under the mutex. */
+static int held(struct kipc__lockfile *f, unsigned byte, pid_t *pid)
+{
+	*pid = 0;
+	if (!(*taken_here(f, byte) & bit_of(byte)))
+		return held_elsewhere(f->fd, byte, 1, pid);
+	*pid = getpid();
+	return 1;
+}
+
 int kipc__lockfile_held(struct kipc__lockfile *f, unsigned byte, pid_t *pid)
 {
-	int r = 1;
+	int r;
 
-	*pid = getpid();
 	kipc__mutex_lock(KIPC__MUTEX_LOCKFILES);
-	if (!(*taken_here(f, byte) & bit_of(byte)))
-		r = held_elsewhere(f->fd, byte, 1, pid);
+	r = held(f, byte, pid);
 	kipc__mutex_unlock(KIPC__MUTEX_LOCKFILES);
 	return r;
 }

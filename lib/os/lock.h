@@ -40,7 +40,9 @@ bool kipc__lockfile_alone(const struct kipc__lockfile *f);
 int kipc__lockfile_take(struct kipc__lockfile *f, unsigned byte);
 void kipc__lockfile_drop(struct kipc__lockfile *f, unsigned byte);
 
-/* Does anybody hold it? 1: yes, *pid is who (0: not visible from here); 0: nobody; negative errno. */
+/* Does anybody hold it? 1: yes, *pid is who (0: not visible from here); 0: nobody; negative errno. *pid is 0
+ * otherwise.
+ */
 int kipc__lockfile_held(struct kipc__lockfile *f, unsigned byte, pid_t *pid);
 
 /* Does this process? No system call. */

@@ -312,13 +312,17 @@ static int shm_peer(struct kipc_chan *base, struct kipc_peer *p)
 		                      [KIPC_END_LIVE] = KIPC_PEER_ALIVE,
 		                      [KIPC_END_DEAD] = KIPC_PEER_GONE };
 	struct kipc__ring_chan *c = &shm_of(base)->ring;
+	const uint32_t *word = &c->status->ends[KIPC__RING_PEER(c)].state;
 	uint32_t state;
 
 	kipc__shm_look(c);
-	state = kipc__load_acquire(&c->status->ends[KIPC__RING_PEER(c)].state);
+	state = kipc__load_acquire(word);
 	p->state = state <= KIPC_END_DEAD ? states[state] : KIPC_PEER_GONE;
-	if (p->state == KIPC_PEER_ALIVE)
-		(void)kipc__lockfile_held(shm_of(base)->file, KIPC__RING_PEER(c), &p->pid);
+	if (p->state == KIPC_PEER_ALIVE &&
+	    kipc__lockfile_held(shm_of(base)->file, KIPC__RING_PEER(c), &p->pid) == 0)
+		/* Whatever the word said; unless it has just handed over. */
+		p->state = kipc__load_acquire(word) == KIPC_END_FREE ? KIPC_PEER_ABSENT
+		                                                     : KIPC_PEER_GONE;
 	return 0;
 }
 

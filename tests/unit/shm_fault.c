@@ -113,3 +113,25 @@ Test(shm_fault, a_sleeper_is_told)
 		pair_free(end);
 	}
 }
+
+/* ---- who is there ----------------------------------------------------------------------- */
+
+/* A word that says "alive" is not believed where nobody holds the lock, and it is not me who is there. */
+Test(shm_fault, a_dead_peer_is_not_this_process)
+{
+	struct kipc_peer who = { .size = sizeof(who) };
+	struct kipc_chan *end[2];
+	struct kipc__ring_chan *ring;
+
+	pair_make(end, "shm://");
+	ring = ring_of(end[0]);
+	must_eq(kipc_chan_peer(end[0], &who), 0);
+	must(who.state == KIPC_PEER_ALIVE && who.pid == getpid());
+	kipc_chan_close(end[1]);
+	must_eq(kipc_chan_peer(end[0], &who), 0);
+	must(who.state == KIPC_PEER_GONE && who.pid == 0);
+	kipc__store_relaxed(&ring->status->ends[1].state, KIPC_END_LIVE);
+	must_eq(kipc_chan_peer(end[0], &who), 0);
+	must(who.state == KIPC_PEER_GONE && who.pid == 0);
+	kipc_chan_close(end[0]);
+}
