@@ -196,13 +196,13 @@ KIPC_API int kipc_reserve(struct kipc_chan *c, struct kipc_msg *m, unsigned n, i
 
 /*
  * Publish the first n reserved messages in order and drop the rest. m is what reserve filled; m[i].len
- * may have become smaller. Returns n. Does not block over rings; async-signal-safe there.
+ * may have become smaller. Returns n. Does not block over rings; async-signal-safe as kipc_send().
  * -EINVAL: nothing reserved, or m is not what was reserved. -EPIPE: the peer is gone; the messages
  * went nowhere.
  */
 KIPC_API int kipc_commit(struct kipc_chan *c, const struct kipc_msg *m, unsigned n);
 
-/* Drop the reservation. 0, also when there is none. Async-signal-safe. */
+/* Drop the reservation. 0, also when there is none. Async-signal-safe as kipc_send(). */
 KIPC_API int kipc_discard(struct kipc_chan *c);
 
 /*
@@ -216,8 +216,13 @@ KIPC_API int kipc_peek(struct kipc_chan *c, struct kipc_msg *m, unsigned n, int6
 /* Give the first n peeked messages back. Returns n. -EINVAL: more than were peeked. Never blocks. */
 KIPC_API int kipc_release(struct kipc_chan *c, unsigned n);
 
-/* Copy one message in. 0: it is committed. Never a part of one. Async-signal-safe over rings of a pair; over a
- * queue or a pubsub only kipc_commit() and kipc_discard() are, for who finds no room there looks who has died.
+/*
+ * Copy one message in. 0: it is committed. Never a part of one.
+ * A signal handler may call this, kipc_commit() and kipc_discard() over the rings of a pair
+ * (KIPC_CAP_ZEROCOPY): with a timeout of 0, on an end that is in use already, whose sending half was not
+ * interrupted in a call, and of which nobody asked kipc_chan_fd(c, KIPC_OUT). It saves errno itself. Over a
+ * queue or a pubsub only kipc_commit() and kipc_discard() may be called so, for who finds no room there looks
+ * who has died.
  */
 KIPC_API int kipc_send(struct kipc_chan *c, const void *data, size_t len, int64_t timeout);
 

@@ -232,6 +232,17 @@ int kipc__lockfile_held(struct kipc__lockfile *f, unsigned byte, pid_t *pid)
 	return r;
 }
 
+int kipc__lockfile_glance(struct kipc__lockfile *f, unsigned byte, pid_t *pid)
+{
+	int r;
+
+	if (!kipc__mutex_try(KIPC__MUTEX_LOCKFILES))
+		return -EAGAIN;
+	r = held(f, byte, pid);
+	kipc__mutex_unlock(KIPC__MUTEX_LOCKFILES);
+	return r;
+}
+
 bool kipc__lockfile_any(struct kipc__lockfile *f, unsigned byte, unsigned n)
 {
 	bool mine = false;

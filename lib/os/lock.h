@@ -45,6 +45,11 @@ void kipc__lockfile_drop(struct kipc__lockfile *f, unsigned byte);
  */
 int kipc__lockfile_held(struct kipc__lockfile *f, unsigned byte, pid_t *pid);
 
+/* The same for who may be a signal handler. -EAGAIN: another one is at it, or who was interrupted: no news.
+ * After another answer nobody who was interrupted is.
+ */
+int kipc__lockfile_glance(struct kipc__lockfile *f, unsigned byte, pid_t *pid);
+
 /* Does this process? No system call. */
 bool kipc__lockfile_mine(struct kipc__lockfile *f, unsigned byte);
 

@@ -47,6 +47,11 @@ void kipc__mutex_lock(enum kipc__mutex m)
 	pthread_mutex_lock(&mutex[m]);
 }
 
+bool kipc__mutex_try(enum kipc__mutex m)
+{
+	return pthread_mutex_trylock(&mutex[m]) == 0;
+}
+
 void kipc__mutex_unlock(enum kipc__mutex m)
 {
 	pthread_mutex_unlock(&mutex[m]);

@@ -14,6 +14,8 @@
 #ifndef KIPC_OS_MUTEX_H
 #define KIPC_OS_MUTEX_H
 
+#include <stdbool.h>
+
 /* Who holds one takes only later ones. */
 enum kipc__mutex {
 	KIPC__MUTEX_NAMES,     /* opening by a name; stands for no memory, and may take long */
@@ -23,6 +25,9 @@ enum kipc__mutex {
 };
 
 void kipc__mutex_lock(enum kipc__mutex m);
+
+/* Where that would wait: false. For who may be a signal handler, and have interrupted the holder. */
+bool kipc__mutex_try(enum kipc__mutex m);
 void kipc__mutex_unlock(enum kipc__mutex m);
 
 #endif /* KIPC_OS_MUTEX_H */

@@ -46,7 +46,7 @@ struct kipc__ring_back {
 	 */
 	void (*idle)(struct kipc__ring_chan *c, unsigned side);
 
-	/* Find out now whether the peer lives, where nobody else tells. */
+	/* Find out now whether the peer lives, where nobody else tells. A signal handler may come here. */
 	void (*look)(struct kipc__ring_chan *c);
 
 	/* The poll descriptor of a side. */

@@ -132,8 +132,11 @@ int kipc__shm_attempts(const struct kipc__config *cfg, kipc__shm_attempt once, v
 int kipc__shm_meet(struct kipc_chan **out, const struct kipc__config *cfg, kipc__shm_make make);
 void kipc__shm_name_drop(struct kipc__shm_chan *s, int64_t patience);
 
-/* shm_life.c: finding out whether the peer lives. */
+/* shm_life.c: finding out whether the peer lives. A glance waits for no lock, for it may be a signal handler
+ * that sends; without one it has no news, and the next look will.
+ */
 void kipc__shm_look(struct kipc__ring_chan *c);
+void kipc__shm_glance(struct kipc__ring_chan *c);
 
 /* shm_sleep.c */
 int kipc__shm_park(struct kipc__ring_chan *c, unsigned side, uint64_t position, int64_t deadline);

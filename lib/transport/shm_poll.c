@@ -138,8 +138,12 @@ void kipc__shm_idle(struct kipc__ring_chan *c, unsigned side)
 		if (kipc__load_relaxed(&s->watch) < 0)
 			due = 0;
 	}
-	if (kipc__now_coarse() - kipc__load_relaxed(&s->looked_at) >= due)
+	if (kipc__now_coarse() - kipc__load_relaxed(&s->looked_at) < due)
+		return;
+	if (c->polled[side]) /* a poller will not ask again by itself */
 		kipc__shm_look(c);
+	else
+		kipc__shm_glance(c);
 }
 
 static int make_pollable(struct kipc__shm_chan *s, unsigned side)

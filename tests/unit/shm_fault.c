@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: MIT
 /* What one half of an end finds out is known to the other one, and to who waits for it. */
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stdio.h>
 #include <unistd.h>
 #include "../harness.h"
 #include "core/atomic.h"
-#include "transport/ring_chan.h"
+#include "os/mutex.h"
+#include "transport/shm_chan.h"
 
 TestSuite(shm_fault, .init = harness_begin, .fini = harness_end);
 
@@ -134,4 +137,46 @@ Test(shm_fault, a_dead_peer_is_not_this_process)
 	must_eq(kipc_chan_peer(end[0], &who), 0);
 	must(who.state == KIPC_PEER_GONE && who.pid == 0);
 	kipc_chan_close(end[0]);
+}
+
+/* ---- from a signal handler -------------------------------------------------------------- */
+
+/* As if it was long ago that anybody looked. */
+static void look_is_due(struct kipc_chan *c)
+{
+	ring_of(c)->credit = 1;
+	ring_of(c)->looked_at = 0;
+	((struct kipc__shm_chan *)c)->looked_at = 0;
+}
+
+/* A handler interrupts its own thread, which may have what it would wait for. */
+static void send_under_the_lock(struct kipc_chan *end[2])
+{
+	static const uint8_t bytes[1000];
+	int r;
+
+	kipc__mutex_lock(KIPC__MUTEX_LOCKFILES);
+	look_is_due(end[0]);
+	must_eq(kipc_send(end[0], bytes, 8, 0), 0);
+	do {
+		look_is_due(end[0]);
+		r = kipc_send(end[0], bytes, sizeof(bytes), 0);
+	} while (r == 0);
+	must_eq(r, -EAGAIN);
+	kipc__mutex_unlock(KIPC__MUTEX_LOCKFILES);
+}
+
+Test(shm_fault, a_sender_waits_for_no_lock)
+{
+	struct kipc_chan *end[2];
+	char uri[100];
+
+	pair_make(end, "shm://?size=4K");
+	send_under_the_lock(end);
+	pair_free(end);
+	snprintf(uri, sizeof(uri), "shm://%s?size=4K", harness_name());
+	must_ok(kipc_chan_open(&end[0], uri, KIPC_PAIR | KIPC_CREATE, NULL));
+	must_ok(kipc_chan_open(&end[1], uri, KIPC_PAIR, NULL));
+	send_under_the_lock(end);
+	pair_free(end);
 }
