@@ -43,16 +43,16 @@ static struct kipc__lockfile *find(const struct stat *st)
 	return NULL;
 }
 
-static int keep(struct kipc__lockfile *f, int fd)
+/* Without memory to remember it by, it stays open for good: closing it would drop the locks. */
+static void keep(struct kipc__lockfile *f, int fd)
 {
 	int *more = realloc(f->kept, (f->nr_kept + 1) * sizeof(*more));
 
+	f->refs++;
 	if (!more)
-		return -ENOMEM; /* fd leaks on purpose: closing it would drop the locks */
+		return;
 	more[f->nr_kept++] = fd;
 	f->kept = more;
-	f->refs++;
-	return 0;
 }
 
 static struct kipc__lockfile *add(const struct stat *st, int fd)
@@ -83,7 +83,7 @@ int kipc__lockfile_get(struct kipc__lockfile **out, int fd)
 	kipc__mutex_lock(KIPC__MUTEX_LOCKFILES);
 	*out = find(&st);
 	if (*out) {
-		r = keep(*out, fd);
+		keep(*out, fd);
 	} else {
 		*out = add(&st, fd);
 		if (!*out) {
