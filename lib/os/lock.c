@@ -95,6 +95,18 @@ int kipc__lockfile_get(struct kipc__lockfile **out, int fd)
 	return r;
 }
 
+struct kipc__lockfile *kipc__lockfile_join(const struct stat *st)
+{
+	struct kipc__lockfile *f;
+
+	kipc__mutex_lock(KIPC__MUTEX_LOCKFILES);
+	f = find(st);
+	if (f)
+		f->refs++;
+	kipc__mutex_unlock(KIPC__MUTEX_LOCKFILES);
+	return f;
+}
+
 int kipc__lockfile_ref(struct kipc__lockfile *f)
 {
 	kipc__mutex_lock(KIPC__MUTEX_LOCKFILES);

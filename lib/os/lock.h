@@ -9,12 +9,14 @@
  *
  * The kernel drops all of a process's locks on an inode when it closes any descriptor of that inode.
  * So there is one struct kipc__lockfile per inode and process, which keeps every descriptor that was
- * given to it until the last user is gone, as SQLite does. Any thread.
+ * given to it until the last user is gone, as SQLite does. So that these do not become more and more, who
+ * knows the inode before he has a descriptor joins by that, and opens nothing. Any thread.
  */
 #ifndef KIPC_OS_LOCK_H
 #define KIPC_OS_LOCK_H
 
 #include <stdbool.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #define KIPC__LOCKFILE_BYTES 192 /* that can be locked */
@@ -23,6 +25,9 @@ struct kipc__lockfile;
 
 /* Join or make the entry of fd's inode. Takes fd over, in success and in failure. */
 int kipc__lockfile_get(struct kipc__lockfile **out, int fd);
+
+/* Join the entry of the inode that st tells of, if this process has one; otherwise NULL. */
+struct kipc__lockfile *kipc__lockfile_join(const struct stat *st);
 
 /* Join it once more. 0. */
 int kipc__lockfile_ref(struct kipc__lockfile *f);

@@ -210,6 +210,16 @@ int kipc__region_publish(int fd, const char *name)
 	return linkat(AT_FDCWD, from, AT_FDCWD, to.s, AT_SYMLINK_FOLLOW) == 0 ? 0 : -errno;
 }
 
+int kipc__region_stat(const char *name, struct stat *st)
+{
+	struct path p = region_path(name);
+
+	if (lstat(p.s, st) != 0 ||
+	    faccessat(AT_FDCWD, p.s, R_OK | W_OK, AT_EACCESS | AT_SYMLINK_NOFOLLOW) != 0)
+		return -errno;
+	return 0;
+}
+
 int kipc__region_open(int *fd, const char *name)
 {
 	struct path p = region_path(name);

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 #include <linux/types.h>
 
@@ -43,6 +44,9 @@ mode_t kipc__region_mode(int fd);
 
 /* Give a nameless file its name, complete at once. -EEXIST. */
 int kipc__region_publish(int fd, const char *name);
+
+/* What file the name stands for. 0, or a negative errno; -EACCES: one that this user may not open (any more). */
+int kipc__region_stat(const char *name, struct stat *st);
 
 /* Open an existing one. -ENOENT, -EACCES; -EBADMSG: not a regular file. */
 int kipc__region_open(int *fd, const char *name);

@@ -171,18 +171,27 @@ static int join_locked(struct kipc__shm_chan *s, const struct kipc__config *cfg)
 	return r;
 }
 
+/* A file that this process has already is not opened once more. */
+static int file_get(struct kipc__lockfile **file, const char *name)
+{
+	struct stat st;
+	int fd, r;
+
+	*file = kipc__region_stat(name, &st) == 0 ? kipc__lockfile_join(&st) : NULL;
+	if (*file)
+		return 0;
+	r = kipc__region_open(&fd, name);
+	return r < 0 ? r : kipc__lockfile_get(file, fd);
+}
+
 int kipc__shm_name_enter(struct kipc__lockfile **file, const char *name)
 {
-	int fd;
-	int r = kipc__region_open(&fd, name);
+	int r = file_get(file, name);
 
 	if (r == -EBADMSG)
 		kipc__why_set("it is no kipc channel");
 	if (r == -EACCES)
 		kipc__why_set("no permission for /dev/shm/kipc.%s", name);
-	if (r < 0)
-		return r;
-	r = kipc__lockfile_get(file, fd);
 	if (r < 0)
 		return r;
 	r = kipc__shm_setup_lock(*file, KIPC__SHM_SETUP_NS);
@@ -259,9 +268,9 @@ static void sweep_region(const char *name)
 	struct kipc_ring_status st;
 	int fd;
 
-	if (kipc__region_name_check(name) < 0 || kipc__region_open(&fd, name) < 0 ||
-	    kipc__lockfile_get(&s.file, fd) < 0)
+	if (kipc__region_name_check(name) < 0 || file_get(&s.file, name) < 0)
 		return;
+	fd = kipc__lockfile_fd(s.file);
 	strcpy(s.name, name);
 	if (pread(fd, &st, sizeof(st), 0) == sizeof(st) && st.ident.magic == KIPC_RING_MAGIC &&
 	    kipc__shm_abandoned(s.file) && kipc__shm_setup_lock(s.file, 0) == 0) {

@@ -53,6 +53,57 @@ EACH_FORM(resource_fresh_ends_give_all_back)
 	must_eq(form_fds(), fds);
 }
 
+/* Who has the name already, and asks again. */
+EACH_NAMED(resource_further_opens_take_nothing)
+{
+	struct kipc_chan *c;
+	struct duo d;
+	unsigned fds;
+
+	duo_both(&d, f, "size=4K");
+	fds = form_fds();
+	for (int i = 0; i < 20; i++) {
+		must_eq(kipc_chan_open(&c, d.uri, KIPC_PAIR, NULL), -EBUSY);
+		must_eq(kipc_chan_open(&c, d.uri, KIPC_PAIR | KIPC_CREATE | KIPC_EXCL, NULL),
+		        -EEXIST);
+	}
+	must_eq(form_fds(), fds);
+	must_eq(send_one(d.end[0], 100, 1, 0, 0), 0);
+	recv_one(d.end[1], 100, 1, 0);
+	duo_close(&d);
+}
+
+/* One end stays, others of the same process come and go. */
+static void come_and_go(const struct form *f, unsigned kind)
+{
+	struct kipc_chan *stays, *c;
+	char uri[URI_MAX];
+	unsigned fds = 0;
+
+	form_uri(f, "", uri, sizeof(uri));
+	must_eq(kipc_chan_open(&stays, uri, kind | KIPC_SEND | KIPC_CREATE, NULL), 0);
+	for (int i = 0; i < 20; i++) {
+		must_eq(kipc_chan_open(&c, uri, kind | KIPC_RECV, NULL), 0);
+		must_eq(send_one(stays, 100, 1, i, 0), 0);
+		recv_one(c, 100, 1, i);
+		kipc_chan_close(c);
+		if (i == 2)
+			fds = form_fds();
+	}
+	must_eq(form_fds(), fds);
+	kipc_chan_close(stays);
+}
+
+Test(shm_named, resource_subscribers_come_and_go, .init = harness_begin, .fini = harness_end)
+{
+	come_and_go(&shm_named, KIPC_PUBSUB);
+}
+
+Test(shm_named, resource_workers_come_and_go, .init = harness_begin, .fini = harness_end)
+{
+	come_and_go(&shm_named, KIPC_QUEUE);
+}
+
 static int try_both(const struct form *f, const char *uri)
 {
 	struct kipc_chan *c[2] = { NULL, NULL };
