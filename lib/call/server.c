@@ -13,6 +13,15 @@ static void hand_over(struct kipc_request *req, const struct kipc__served *s, co
 		req->left = s->deadline - kipc__now();
 }
 
+/* What the server had lies in the channel no longer, so that it is not delivered again to whom the end is
+ * handed over.
+ */
+static void dismiss(struct kipc_chan *c, struct kipc__served *s, int32_t status)
+{
+	kipc__link_unpin(c);
+	kipc__link_owe(c, s, status);
+}
+
 /* The oldest of those that came while something else was awaited. */
 static bool hand_over_kept(struct kipc_chan *c, struct kipc_request *req)
 {
@@ -30,8 +39,7 @@ static bool hand_over_kept(struct kipc_chan *c, struct kipc_request *req)
 			hand_over(req, s, calls->pin, s->len);
 			return true;
 		}
-		kipc__link_unpin(c);
-		kipc__link_owe(c, s, KIPC__REPLY_EXPIRED);
+		dismiss(c, s, KIPC__REPLY_EXPIRED);
 	}
 	return false;
 }
@@ -48,8 +56,7 @@ static bool hand_over_arrived(struct kipc_chan *c, struct kipc_request *req,
 		hand_over(req, s, a->data, a->len);
 		return true;
 	}
-	kipc__link_unpin(c);
-	kipc__link_owe(c, s, KIPC__REPLY_EXPIRED);
+	dismiss(c, s, KIPC__REPLY_EXPIRED);
 	return false;
 }
 
@@ -128,7 +135,7 @@ int kipc_reply(struct kipc_chan *c, int64_t id, const void *data, size_t len, in
 	if (!s || (!data && len))
 		return -EINVAL;
 	if (s->cancelled) {
-		kipc__link_owe(c, s, KIPC__REPLY_CANCELLED);
+		dismiss(c, s, KIPC__REPLY_CANCELLED);
 		return -ECANCELED;
 	}
 	r = answer(c, s, data, len, &m, kipc__link_deadline(timeout));
@@ -149,7 +156,7 @@ int kipc_reply_error(struct kipc_chan *c, int64_t id, int err)
 	if (!s || err >= 0 || err < -KIPC__ERRNO_MAX)
 		return -EINVAL;
 	cancelled = s->cancelled;
-	kipc__link_owe(c, s, cancelled ? KIPC__REPLY_CANCELLED : err);
+	dismiss(c, s, cancelled ? KIPC__REPLY_CANCELLED : err);
 	return cancelled ? -ECANCELED : 0;
 }
 
