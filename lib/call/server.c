@@ -9,8 +9,12 @@ static void hand_over(struct kipc_request *req, const struct kipc__served *s, co
                       size_t len)
 {
 	*req = (struct kipc_request){ .id = (int64_t)s->id, .data = data, .len = len, .left = -1 };
-	if (s->deadline != KIPC__NEVER)
-		req->left = s->deadline - kipc__now();
+	if (s->deadline == KIPC__NEVER)
+		return;
+	/* Negative would be "none", and time has passed since it was found to have some left. */
+	req->left = s->deadline - kipc__now();
+	if (req->left < 0)
+		req->left = 0;
 }
 
 /* What the server had lies in the channel no longer, so that it is not delivered again to whom the end is

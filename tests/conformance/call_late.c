@@ -35,6 +35,25 @@ EACH_FORM(call_deadline_passes_while_the_server_sleeps)
 	}
 }
 
+/* Deadlines that pass in any moment of the handing over: what is handed over has one. */
+EACH_ANON(call_deadline_passes_while_it_is_handed_over)
+{
+	struct kipc_request q;
+	struct duo d;
+	int64_t id;
+
+	duo_both(&d, f, "");
+	for (unsigned i = 0; i < harness_rounds(50000); i++) {
+		id = begin(d.end[0], 1 + i % 4000);
+		if (kipc_call_next(d.end[1], &q, 0) == 0) {
+			must(q.left >= 0);
+			must_eq(kipc_reply(d.end[1], q.id, NULL, 0, 0), 0);
+		}
+		(void)kipc_call_end(d.end[0], id, NULL, 0, 0);
+	}
+	duo_close(&d);
+}
+
 EACH_FORM(call_wait_that_ends_before_the_deadline)
 {
 	struct kipc_request q;
