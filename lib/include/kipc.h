@@ -145,8 +145,10 @@ KIPC_API int kipc_chan_pair(struct kipc_chan *out[2], const char *uri, unsigned 
 
 /*
  * An end from a descriptor that kipc_chan_handover() gave, received by SCM_RIGHTS or over exec().
- * On success the descriptor belongs to the channel; on failure it stays the caller's.
- * -EBADMSG: not such a descriptor (or a memfd without its seals); -EBUSY: the end has an owner.
+ * On success the descriptor belongs to the channel; on failure it stays the caller's, and the end in it.
+ * -EBADMSG: not such a descriptor (or a memfd without its seals); -EPROTO: another version's; -EMFILE,
+ * -ENOMEM. Who the end belongs to shows when it is first used: -EBUSY: another process has it; -EPIPE: it
+ * is over.
  */
 KIPC_API int kipc_chan_from_fd(struct kipc_chan **out, int fd, unsigned flags,
                                const struct kipc_opts *opts);

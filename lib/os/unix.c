@@ -80,7 +80,7 @@ static unsigned fds_collect(struct msghdr *msg, int *fds)
 	return n;
 }
 
-int kipc__fds_recv(int sock, int *fds, unsigned max, void *tag, size_t len)
+int kipc__fds_peek(int sock, int *fds, unsigned max, void *tag, size_t len)
 {
 	union fds_space control;
 	struct iovec iov = { .iov_base = tag, .iov_len = len };
@@ -89,7 +89,7 @@ int kipc__fds_recv(int sock, int *fds, unsigned max, void *tag, size_t len)
 		              .msg_control = &control,
 		              .msg_controllen = sizeof(control) };
 	int came[KIPC__FDS_MAX];
-	ssize_t r = recvmsg(sock, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	ssize_t r = recvmsg(sock, &msg, MSG_PEEK | MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	unsigned n, i;
 
 	if (r < 0)
@@ -101,5 +101,12 @@ int kipc__fds_recv(int sock, int *fds, unsigned max, void *tag, size_t len)
 	}
 	for (i = 0; i < n; i++)
 		kipc__fd_close(came[i]);
+	if (r == (ssize_t)len && (msg.msg_flags & MSG_CTRUNC) && n < KIPC__FDS_MAX)
+		return -EMFILE; /* there was space to tell of more */
 	return r == 0 && n == 0 ? -EPIPE : -EBADMSG;
+}
+
+void kipc__fds_drop(int sock)
+{
+	(void)!recv(sock, NULL, 0, MSG_DONTWAIT | MSG_TRUNC);
 }

@@ -26,11 +26,15 @@ bool kipc__unix_is(int fd, int type);
 /* Send n descriptors (1 .. KIPC__FDS_MAX) with a tag of len bytes (at least one). */
 int kipc__fds_send(int sock, const int *fds, unsigned n, const void *tag, size_t len);
 
-/* Receive at most max descriptors and a tag of exactly len bytes; does not wait. Returns how many
- * descriptors came. -EBADMSG: another length of tag, or more descriptors (all are closed); -EPIPE:
- * end of file; -EAGAIN.
+/* Receive at most max descriptors and a tag of exactly len bytes, and leave the message where it is; does
+ * not wait. Returns how many descriptors came. -EBADMSG: another length of tag, or more descriptors;
+ * -EMFILE: there was no place for all of them (none is left open in either case); -EPIPE: end of file;
+ * -EAGAIN.
  */
-int kipc__fds_recv(int sock, int *fds, unsigned max, void *tag, size_t len);
+int kipc__fds_peek(int sock, int *fds, unsigned max, void *tag, size_t len);
+
+/* The message that was received so far is done with. */
+void kipc__fds_drop(int sock);
 
 /* ---- credentials ------------------------------------------------------------------------ */
 

@@ -217,13 +217,18 @@ struct parcel {
 	char name[KIPC__REGION_NAME_MAX];
 };
 
-static const char parcel_magic[8] = "kipcshm2";
+static const char parcel_magic[8] = "kipcshm3";
+
+/* The order of the descriptors. The file last: where only some find a place with the receiver, they are
+ * closed again, and it may hold locks on the file.
+ */
+enum { PARCEL_LINE, PARCEL_FILE, PARCEL_FDS };
 
 static int shm_handover(struct kipc_chan *base)
 {
 	struct kipc__shm_chan *s = shm_of(base);
 	struct parcel p = { .end = s->ring.end, .mode = s->mode };
-	int fds[2] = { kipc__lockfile_fd(s->file), s->sock };
+	int fds[PARCEL_FDS] = { [PARCEL_FILE] = kipc__lockfile_fd(s->file) };
 	int pipe[2];
 	int r = s->ring.rx.part ? -EBUSY : *s->name ? kipc__shm_way_open(s) : 0;
 
@@ -233,11 +238,10 @@ static int shm_handover(struct kipc_chan *base)
 		kipc__shm_way_end(s);
 		return r;
 	}
-	if (*s->name)
-		fds[1] = s->way;
+	fds[PARCEL_LINE] = *s->name ? s->way : s->sock;
 	memcpy(p.magic, parcel_magic, sizeof(p.magic));
 	memcpy(p.name, s->name, sizeof(p.name));
-	r = kipc__fds_send(pipe[1], fds, 2, &p, sizeof(p));
+	r = kipc__fds_send(pipe[1], fds, PARCEL_FDS, &p, sizeof(p));
 	kipc__fd_close(pipe[1]);
 	if (r < 0) {
 		kipc__fd_close(pipe[0]);
@@ -249,56 +253,74 @@ static int shm_handover(struct kipc_chan *base)
 	return pipe[0];
 }
 
-static int parcel_open(struct kipc__shm_chan **out, const struct parcel *p, int fds[2], int n,
-                       const struct kipc__config *cfg)
+/* Whoever has a socket can send anything. */
+static int parcel_check(const struct parcel *p, const struct kipc__lockfile *file)
 {
-	bool named = *p->name;
-	struct kipc__shm_chan *s;
+	const char *why = NULL;
 
-	if (p->end > 1 || !memchr(p->name, '\0', sizeof(p->name)) || n != 2 ||
-	    (!named && !kipc__region_sealed(fds[0]))) {
-		kipc__why_set(named || n != 2 ? "not what kipc_chan_handover() sends"
-		                              : "the memory is not sealed against shrinking");
-		return -EBADMSG;
-	}
-	s = shm_new(cfg, p->end);
-	if (!s)
-		return -ENOMEM;
-	s->mode = p->mode;
-	memcpy(s->name, p->name, sizeof(s->name));
-	*out = s;
-	return 0;
+	if (memcmp(p->magic, parcel_magic, sizeof(p->magic)) != 0)
+		why = "that socket holds nothing from kipc_chan_handover()";
+	else if (p->end > 1 || !memchr(p->name, '\0', sizeof(p->name)) || !file)
+		why = "not what kipc_chan_handover() sends";
+	else if (!*p->name && !kipc__region_sealed(kipc__lockfile_fd(file)))
+		why = "the memory is not sealed against shrinking";
+	if (!why)
+		return 0;
+	kipc__why_set("%s", why);
+	return -EBADMSG;
 }
 
+/* Takes the descriptors over. This process may hold locks on that file, which closing it would drop. */
+static int parcel_open(struct kipc__shm_chan **out, const struct parcel *p, const int *fds, int n,
+                       const struct kipc__config *cfg)
+{
+	struct kipc__lockfile *file = NULL;
+	struct kipc__shm_chan *s = NULL;
+	int r = n == PARCEL_FDS ? kipc__lockfile_get(&file, fds[PARCEL_FILE]) : 0;
+
+	if (r == 0)
+		r = parcel_check(p, file);
+	if (r == 0) {
+		s = shm_new(cfg, p->end);
+		r = s ? 0 : -ENOMEM;
+	}
+	if (r < 0) {
+		kipc__lockfile_put(file);
+		kipc__fd_close(fds[PARCEL_LINE]);
+		return r;
+	}
+	s->file = file;
+	s->mode = p->mode;
+	memcpy(s->name, p->name, sizeof(s->name));
+	*(*s->name ? &s->way : &s->sock) = fds[PARCEL_LINE];
+	r = learn(s);
+	if (r < 0)
+		kipc__shm_free(s);
+	else
+		*out = s;
+	return r;
+}
+
+/* It stays in the descriptor until it has become an end. */
 static int shm_from_fd(struct kipc_chan **out, int fd, const struct kipc__config *cfg)
 {
-	struct kipc__shm_chan *s = NULL;
-	int fds[2] = { -1, -1 };
+	struct kipc__shm_chan *s;
+	int fds[PARCEL_FDS];
 	struct parcel p;
 	int n, r;
 
 	if (!kipc__unix_is(fd, SOCK_DGRAM))
 		return -ENOTTY;
-	n = kipc__fds_recv(fd, fds, 2, &p, sizeof(p));
-	if (n < 1 || memcmp(p.magic, parcel_magic, sizeof(p.magic)) != 0) {
-		kipc__why_set("that socket holds nothing from kipc_chan_handover()");
-		r = -EBADMSG;
-	} else {
-		r = parcel_open(&s, &p, fds, n, cfg);
+	n = kipc__fds_peek(fd, fds, PARCEL_FDS, &p, sizeof(p));
+	if (n < 1) {
+		kipc__why_set(n == -EMFILE ? "there are not enough free descriptors"
+		                           : "that socket holds nothing from kipc_chan_handover()");
+		return n == -EMFILE ? n : -EBADMSG;
 	}
-	if (r < 0) {
-		kipc__fd_close(fds[0]);
-		kipc__fd_close(fds[1]);
+	r = parcel_open(&s, &p, fds, n, cfg);
+	if (r < 0)
 		return r;
-	}
-	*(*s->name ? &s->way : &s->sock) = fds[1];
-	r = kipc__lockfile_get(&s->file, fds[0]);
-	if (r == 0)
-		r = learn(s);
-	if (r < 0) {
-		kipc__shm_free(s);
-		return r;
-	}
+	kipc__fds_drop(fd);
 	kipc__fd_close(fd);
 	*out = &s->ring.base;
 	return 0;

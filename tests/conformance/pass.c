@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include "form.h"
 #include "helper.h"
@@ -175,6 +176,32 @@ EACH_FORM(pass_handover_while_the_peer_sleeps)
 	must_eq(send_one(again, 60, 1, 0, -1), 0);
 	peer_end(&peer);
 	kipc_chan_close(again);
+}
+
+/* One more descriptor is allowed each time; until they are enough, the end stays in the one that was given. */
+EACH_FORM(pass_from_fd_without_descriptors)
+{
+	struct rlimit limit;
+	struct duo d;
+	unsigned n;
+	int fd, r = -EMFILE;
+
+	duo_both(&d, f, "size=4K");
+	must_eq(send_one(d.end[0], 60, 1, 0, 0), 0);
+	fd = (int)must_ok(kipc_chan_handover(d.end[1]));
+	must_sys(getrlimit(RLIMIT_NOFILE, &limit));
+	for (n = 3; n < 100 && r == -EMFILE; n++) {
+		limit.rlim_cur = n;
+		must_sys(setrlimit(RLIMIT_NOFILE, &limit));
+		r = kipc_chan_from_fd(&d.end[1], fd, KIPC_PAIR, NULL);
+		limit.rlim_cur = limit.rlim_max;
+		must_sys(setrlimit(RLIMIT_NOFILE, &limit));
+	}
+	must_eq(r, 0);
+	recv_one(d.end[1], 60, 1, 0);
+	must_eq(send_one(d.end[1], 60, 2, 0, 0), 0);
+	recv_one(d.end[0], 60, 2, 0);
+	duo_close(&d);
 }
 
 /* Handed over, and the descriptor thrown away: the peer is told, asleep or not. */
