@@ -194,6 +194,14 @@ int kipc__region_bytes(int fd, uint64_t *bytes)
 	return 0;
 }
 
+bool kipc__region_in_place(int fd)
+{
+	struct stat a, b;
+
+	return fstat(fd, &a) == 0 && S_ISREG(a.st_mode) && stat(SHM_DIR, &b) == 0 &&
+	       a.st_dev == b.st_dev;
+}
+
 mode_t kipc__region_mode(int fd)
 {
 	struct stat st;

@@ -39,6 +39,9 @@ bool kipc__region_sealed(int fd);
 
 int kipc__region_bytes(int fd, uint64_t *bytes);
 
+/* Does it lie where named regions do? A memfd does not. */
+bool kipc__region_in_place(int fd);
+
 /* Its permission bits. */
 mode_t kipc__region_mode(int fd);
 

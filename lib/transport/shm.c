@@ -260,8 +260,11 @@ static int parcel_check(const struct parcel *p, const struct kipc__lockfile *fil
 
 	if (memcmp(p->magic, parcel_magic, sizeof(p->magic)) != 0)
 		why = "that socket holds nothing from kipc_chan_handover()";
-	else if (p->end > 1 || !memchr(p->name, '\0', sizeof(p->name)) || !file)
+	else if (p->end > 1 || !memchr(p->name, '\0', sizeof(p->name)) || !file ||
+	         (*p->name && kipc__region_name_check(p->name) < 0))
 		why = "not what kipc_chan_handover() sends";
+	else if (*p->name && !kipc__region_in_place(kipc__lockfile_fd(file)))
+		why = "the memory has a name, and does not lie where names do";
 	else if (!*p->name && !kipc__region_sealed(kipc__lockfile_fd(file)))
 		why = "the memory is not sealed against shrinking";
 	if (!why)
@@ -290,7 +293,7 @@ static int parcel_open(struct kipc__shm_chan **out, const struct parcel *p, cons
 		return r;
 	}
 	s->file = file;
-	s->mode = p->mode;
+	s->mode = p->mode & 0777;
 	memcpy(s->name, p->name, sizeof(s->name));
 	*(*s->name ? &s->way : &s->sock) = fds[PARCEL_LINE];
 	r = learn(s);
