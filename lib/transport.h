@@ -53,6 +53,7 @@ struct kipc__config {
 #define KIPC__GIVEN_ALIGN   (1u << 1)
 #define KIPC__GIVEN_MODE    (1u << 2)
 #define KIPC__GIVEN_NODE    (1u << 3)
+#define KIPC__GIVEN_PAYLOAD (1u << 4)
 #define KIPC__GIVEN_SLOTS   (1u << 8)
 #define KIPC__GIVEN_SLOT    (1u << 9)
 #define KIPC__GIVEN_PRIO    (1u << 10)

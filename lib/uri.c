@@ -125,6 +125,7 @@ static int option_payload(struct kipc__config *cfg, const char *value)
 	if (number(value, 1, &v) < 0)
 		return -EINVAL;
 	cfg->payload = v != 0;
+	cfg->given |= KIPC__GIVEN_PAYLOAD;
 	return 0;
 }
 
@@ -408,6 +409,16 @@ static int split(struct kipc__uri *uri, const char *text, const char **query)
 	return 0;
 }
 
+/* What options mean together. */
+static void settle(struct kipc__config *cfg)
+{
+	if (!cfg->payload)
+		return;
+	cfg->given |= KIPC__GIVEN_ALIGN; /* whoever joins gets it, or is refused */
+	if (cfg->align < KIPC_RING_LINE)
+		cfg->align = KIPC_RING_LINE; /* a payload aligned to a line is aligned to less */
+}
+
 int kipc__uri_parse(struct kipc__uri *uri, const char *text, unsigned flags,
                     const struct kipc_opts *opts)
 {
@@ -430,8 +441,7 @@ int kipc__uri_parse(struct kipc__uri *uri, const char *text, unsigned flags,
 		r = opts_apply(&uri->cfg, opts);
 	if (r == 0)
 		r = query_parse(&uri->cfg, query);
-	if (r == 0 && uri->cfg.payload && uri->cfg.align < KIPC_RING_LINE)
-		uri->cfg.align =
-			KIPC_RING_LINE; /* a payload aligned to a line is aligned to less */
+	if (r == 0)
+		settle(&uri->cfg);
 	return r;
 }

@@ -167,7 +167,7 @@ static void create_fill(struct kipc_ioc_create *req, const struct kipc__config *
 	};
 	for (r = 0; r < 2; r++) {
 		req->ring_bytes[r] = kipc__ring_layout_ring_bytes(cfg, r, page);
-		req->start[r] = cfg->payload ? cfg->align - KIPC_REC_BYTES : 0;
+		req->start[r] = kipc__ring_layout_start(cfg);
 		req->align[r] = cfg->align;
 		req->node[r] = cfg->node;
 	}

@@ -54,8 +54,9 @@ static int pubsub_check(struct kipc__hub *h, const struct kipc__config *cfg)
 		              (unsigned long long)asked.data_bytes);
 		return -EEXIST;
 	}
-	if ((cfg->given & KIPC__GIVEN_ALIGN) && g->align != cfg->align) {
-		kipc__why_set("it exists with align=%u, not %u", g->align, cfg->align);
+	if (((cfg->given & KIPC__GIVEN_ALIGN) && g->align != cfg->align) ||
+	    ((cfg->given & KIPC__GIVEN_PAYLOAD) && g->start != asked.geom[0].start)) {
+		kipc__why_set("it exists with align=%u&payload=%d", g->align, g->start != 0);
 		return -EEXIST;
 	}
 	return 0;

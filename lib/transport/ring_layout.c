@@ -3,6 +3,11 @@
 #include <sys/random.h>
 #include "ring_layout.h"
 
+uint64_t kipc__ring_layout_start(const struct kipc__config *cfg)
+{
+	return cfg->payload ? cfg->align - KIPC_REC_BYTES : 0;
+}
+
 /* The ring of a direction that this end will never use shrinks to the least. */
 uint64_t kipc__ring_layout_ring_bytes(const struct kipc__config *cfg, unsigned ring, uint32_t page)
 {
@@ -40,7 +45,7 @@ void kipc__ring_layout_format(struct kipc_ring_status *s, const struct kipc__con
 	for (r = 0; r < 2; r++) {
 		s->geom[r] = (struct kipc_ring_geom){
 			.bytes = kipc__ring_layout_ring_bytes(cfg, r, page),
-			.start = cfg->payload ? cfg->align - KIPC_REC_BYTES : 0,
+			.start = kipc__ring_layout_start(cfg),
 			.data_off = data,
 			.align = cfg->align,
 			.node = cfg->node,
@@ -100,6 +105,10 @@ int kipc__ring_layout_agree(const struct kipc__ring_chan *c, const struct kipc__
 	}
 	if ((cfg->given & KIPC__GIVEN_ALIGN) && g->align != cfg->align) {
 		kipc__why_set("it exists with align=%u, not %u", g->align, cfg->align);
+		return -EEXIST;
+	}
+	if ((cfg->given & KIPC__GIVEN_PAYLOAD) && g->start != kipc__ring_layout_start(cfg)) {
+		kipc__why_set("it exists with payload=%d", !cfg->payload);
 		return -EEXIST;
 	}
 	return 0;

@@ -9,6 +9,9 @@
 void kipc__ring_layout_format(struct kipc_ring_status *s, const struct kipc__config *cfg,
                               uint32_t page_bytes);
 
+/* Where positions begin: so that records, or payloads, are aligned. */
+uint64_t kipc__ring_layout_start(const struct kipc__config *cfg);
+
 /* How large ring r is to be: the least where this end will never use it. */
 uint64_t kipc__ring_layout_ring_bytes(const struct kipc__config *cfg, unsigned ring, uint32_t page);
 

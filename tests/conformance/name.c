@@ -181,6 +181,40 @@ EACH_NAMED(name_geometry)
 	kipc_chan_close(b);
 }
 
+/* Where data is to be aligned as asked for: who cannot have that does not get the channel. The module
+ * compares sizes and alignments alone.
+ */
+EACH_NAMED(name_alignment_of_payloads)
+{
+	static const struct {
+		const char *made, *asked;
+		bool seen_by_module;
+	} rows[] = {
+		{ "?align=8", "?payload=1", true },
+		{ "?align=64", "?align=64&payload=1", false },
+		{ "?align=64&payload=1", "?payload=0", false },
+		{ "?align=128&payload=1", "?payload=1", true },
+	};
+	struct kipc_chan *a, *b;
+	char base[URI_MAX], uri[URI_MAX + 40];
+
+	if (!form_can(f, KIPC_CAP_ZEROCOPY))
+		return;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		form_uri(f, "", base, sizeof(base));
+		snprintf(uri, sizeof(uri), "%s%s", base, rows[i].made);
+		a = open_end(uri, CREATE);
+		snprintf(uri, sizeof(uri), "%s%s", base, rows[i].asked);
+		if (rows[i].seen_by_module || strcmp(f->scheme, "kmod"))
+			refuse(uri, OPEN, -EEXIST);
+		snprintf(uri, sizeof(uri), "%s%s", base, rows[i].made);
+		b = open_end(uri, OPEN);
+		exchange(a, b);
+		kipc_chan_close(a);
+		kipc_chan_close(b);
+	}
+}
+
 /* ---- a race of openers ------------------------------------------------------------------ */
 
 struct race {

@@ -373,6 +373,17 @@ PUBSUB(publishers_come_and_go)
 	kipc_chan_close(sub);
 }
 
+PUBSUB(alignment_of_payloads)
+{
+	struct topic t = topic_new(f);
+	struct kipc_chan *pub = topic_publish(&t, "align=64");
+
+	must_eq(topic_try(&t, KIPC_RECV, "payload=1"), -EEXIST);
+	must_eq(topic_try(&t, KIPC_RECV, "align=64&payload=1"), -EEXIST);
+	must_eq(topic_try(&t, KIPC_RECV, "align=64&payload=0"), 0);
+	kipc_chan_close(pub);
+}
+
 PUBSUB(refusals)
 {
 	struct topic t = topic_new(f);

@@ -55,8 +55,8 @@ Test(text, uri_with_everything)
 	must_eq(u.cfg.spin_ns, 20000);
 	must_eq(u.cfg.rfo, 1);
 	must(!u.cfg.uring);
-	must_eq(u.cfg.given,
-	        KIPC__GIVEN_SIZE | KIPC__GIVEN_ALIGN | KIPC__GIVEN_MODE | KIPC__GIVEN_NODE);
+	must_eq(u.cfg.given, KIPC__GIVEN_SIZE | KIPC__GIVEN_ALIGN | KIPC__GIVEN_PAYLOAD |
+	                             KIPC__GIVEN_MODE | KIPC__GIVEN_NODE);
 }
 
 Test(text, uri_sizes_round_up)
