@@ -409,14 +409,19 @@ static int split(struct kipc__uri *uri, const char *text, const char **query)
 	return 0;
 }
 
-/* What options mean together. */
-static void settle(struct kipc__config *cfg)
+/* What options mean together. A topic makes its ring large enough. */
+static int settle(struct kipc__config *cfg)
 {
-	if (!cfg->payload)
-		return;
-	cfg->given |= KIPC__GIVEN_ALIGN; /* whoever joins gets it, or is refused */
-	if (cfg->align < KIPC_RING_LINE)
-		cfg->align = KIPC_RING_LINE; /* a payload aligned to a line is aligned to less */
+	if (cfg->payload) {
+		cfg->given |= KIPC__GIVEN_ALIGN; /* whoever joins gets it, or is refused */
+		if (cfg->align < KIPC_RING_LINE)
+			cfg->align = KIPC_RING_LINE; /* aligned to a line is aligned to less */
+	}
+	if ((cfg->flags & KIPC_PUBSUB) || cfg->ring_bytes >= 2ULL * cfg->align)
+		return 0;
+	kipc__why_set("size=%" PRIu64 " is less than two messages of align=%u", cfg->ring_bytes,
+	              cfg->align);
+	return -EINVAL;
 }
 
 int kipc__uri_parse(struct kipc__uri *uri, const char *text, unsigned flags,
@@ -441,7 +446,5 @@ int kipc__uri_parse(struct kipc__uri *uri, const char *text, unsigned flags,
 		r = opts_apply(&uri->cfg, opts);
 	if (r == 0)
 		r = query_parse(&uri->cfg, query);
-	if (r == 0)
-		settle(&uri->cfg);
-	return r;
+	return r == 0 ? settle(&uri->cfg) : r;
 }

@@ -76,6 +76,8 @@ static const struct {
 	{ "shm://x?align=7", -EINVAL },
 	{ "shm://x?align=24", -EINVAL },
 	{ "shm://x?align=8192", -EINVAL },
+	{ "shm://x?size=4K&align=4096", -EINVAL },
+	{ "shm://x?align=4096&size=1", -EINVAL },
 	{ "shm://x?payload=2", -EINVAL },
 	{ "shm://x?mode=", -EINVAL },
 	{ "shm://x?mode=0888", -EINVAL },
