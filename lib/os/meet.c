@@ -220,25 +220,32 @@ static bool lock_is_current(int fd, const char *file)
 	       mine.st_ino == now.st_ino;
 }
 
-/* Another user's lock file may be closed to us: it is there for a moment only. */
+/* Another user's lock file may be closed to us: it is there for a moment only. One that is no file is
+ * nobody's lock, and opening it must not wait for anything.
+ */
 static int lock_open(const char *file)
 {
-	int fd = open(file, O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+	int fd = open(file, O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY,
+	              0644);
+	struct stat st;
 
-	if (fd >= 0)
+	if (fd < 0)
+		return errno == EACCES && access(file, F_OK) == 0 ? -EAGAIN : -errno;
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
 		return fd;
-	return errno == EACCES && access(file, F_OK) == 0 ? -EAGAIN : -errno;
+	kipc__fd_close(fd);
+	return -EBADMSG;
 }
 
-static int lock_take(const char *file)
+static int lock_take(const char *file, int64_t patience)
 {
 	struct timespec nap = kipc__timespec(NAP_NS);
-	int64_t end = kipc__deadline(LOCK_NS);
+	int64_t end = kipc__now() + patience;
 	int fd, r;
 
 	do {
 		fd = lock_open(file);
-		if (fd == -EAGAIN)
+		if (fd == -EAGAIN && patience)
 			nanosleep(&nap, NULL);
 		if (fd == -EAGAIN)
 			continue;
@@ -254,10 +261,10 @@ static int lock_take(const char *file)
 	return -EBUSY;
 }
 
-static int lock_path_of(const struct kipc__meeting *m, lock_path file)
+static int lock_path_of(const struct kipc__meeting *m, lock_path file, int64_t patience)
 {
 	snprintf(file, sizeof(lock_path), "%s%s", m->path, SUFFIX_LOCK);
-	return lock_take(file);
+	return lock_take(file, patience);
 }
 
 static void lock_drop(int fd, const char *file)
@@ -326,7 +333,7 @@ static int listen_at(struct kipc__meeting *m, mode_t mode)
 static int meet_locked(struct kipc__meeting *m, enum kipc__meet_how how, mode_t mode)
 {
 	lock_path file;
-	int lock = lock_path_of(m, file);
+	int lock = lock_path_of(m, file, LOCK_NS);
 	int r;
 
 	if (lock < 0)
@@ -377,14 +384,14 @@ int kipc__meet_accept(int listener, int *fd)
 }
 
 /* Who may not take the lock may not remove the path either. */
-void kipc__meet_leave(struct kipc__meeting *m)
+void kipc__meet_leave(struct kipc__meeting *m, int64_t patience)
 {
 	lock_path file;
 	int lock;
 
 	if (!m->path[0] || !file_has_path(m))
 		return;
-	lock = lock_path_of(m, file);
+	lock = lock_path_of(m, file, patience);
 	if (lock < 0)
 		return;
 	if (file_has_path(m))

@@ -39,7 +39,7 @@ enum kipc__meet_how { KIPC__MEET_JOIN, KIPC__MEET_JOIN_OR_LISTEN, KIPC__MEET_LIS
  * name appears.
  * JOIN: -ENOENT: nobody listens. JOIN, JOIN_OR_LISTEN: -EBUSY: two have met there and live.
  * LISTEN: -EEXIST: somebody lives there.
- * All: -EBADMSG: there is no socket, or one of another type; -EACCES; -ENAMETOOLONG; -ENOENT: no such
+ * All: -EBADMSG: there is no socket, or one of another type, or its lock is no file; -EACCES; -ENAMETOOLONG; -ENOENT: no such
  * directory; -EBUSY: the lock is held for long.
  */
 int kipc__meet(struct kipc__meeting *m, const char *path, enum kipc__meet_how how, mode_t mode);
@@ -47,8 +47,10 @@ int kipc__meet(struct kipc__meeting *m, const char *path, enum kipc__meet_how ho
 /* The peer that has come: from now on others are refused. -EAGAIN: nobody yet. */
 int kipc__meet_accept(int listener, int *fd);
 
-/* Remove the path if it still stands for this meeting, while the own socket is still open. */
-void kipc__meet_leave(struct kipc__meeting *m);
+/* Remove the path if it still stands for this meeting, while the own socket is still open. Who holds its
+ * lock is waited for as many ns at most; then the path stays, for a later call or whoever comes.
+ */
+void kipc__meet_leave(struct kipc__meeting *m, int64_t patience);
 
 /* Close mark and file. */
 void kipc__meet_close(struct kipc__meeting *m);

@@ -116,7 +116,7 @@ static int begin(struct kipc__sock *s, const struct kipc__config *cfg)
 	if (r == 0)
 		r = kipc__guard_add(&s->guard);
 	if (r < 0)
-		kipc__meet_leave(&s->name);
+		kipc__meet_leave(&s->name, KIPC__SOCK_LEAVE_NS);
 	return r;
 }
 
@@ -140,7 +140,7 @@ static void explain(int r, const struct kipc__config *cfg)
 		{ -ENOENT, "nobody listens there" },
 		{ -EEXIST, "somebody listens there" },
 		{ -EBUSY, "both ends are taken" },
-		{ -EBADMSG, "that is no socket, or one of another type" },
+		{ -EBADMSG, "that is no socket, or one of another type, or its .lock is no file" },
 		{ -ENAMETOOLONG, "a path of a socket has at most 103 bytes" },
 	};
 	const char *why = strerrordesc_np(-r);
@@ -235,7 +235,7 @@ static void sock_close(struct kipc_chan *c, bool in_use)
 	struct kipc__sock *s = sock_of(c);
 
 	if (in_use)
-		kipc__meet_leave(&s->name);
+		kipc__meet_leave(&s->name, KIPC__SOCK_LEAVE_NS);
 	sock_free(s);
 }
 
@@ -251,7 +251,7 @@ static int sock_handover(struct kipc_chan *c)
 		return -EBUSY;
 	if (fd < 0)
 		return fd;
-	kipc__meet_leave(&s->name);
+	kipc__meet_leave(&s->name, KIPC__SOCK_LEAVE_NS);
 	s->fd = -1;
 	sock_free(s);
 	return fd;

@@ -18,6 +18,9 @@
 /* How long a sender sleeps at most before it looks by itself. */
 #define KIPC__SOCK_SLICE (50 * 1000 * 1000)
 
+/* How long who leaves waits for whoever is taking the path just then. */
+#define KIPC__SOCK_LEAVE_NS (100 * 1000 * 1000)
+
 #define KIPC__SOCK_BOTH (KIPC_IN | KIPC_OUT)
 
 struct kipc__sock {

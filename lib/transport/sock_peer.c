@@ -135,7 +135,7 @@ void kipc__sock_retire(struct kipc__sock *s)
 {
 	pthread_mutex_lock(&s->lock);
 	if (s->name.path[0] && s->fd >= 0 && kipc__sock_hung_up(s->fd))
-		kipc__meet_leave(&s->name);
+		kipc__meet_leave(&s->name, 0); /* this may be a call that does not wait */
 	pthread_mutex_unlock(&s->lock);
 }
 

@@ -215,6 +215,32 @@ EACH_NAMED(name_alignment_of_payloads)
 	}
 }
 
+/* ---- what lies beside a path ------------------------------------------------------------ */
+
+/* A FIFO of which nobody has the other end: opening it must not wait, neither before nor while a peer goes. */
+Test(unix_named, name_of_a_lock_that_is_none, .init = harness_begin, .fini = harness_end)
+{
+	struct kipc_chan *a, *b;
+	char uri[URI_MAX], lock[URI_MAX + 10];
+	char byte;
+
+	form_uri(&unix_named, "", uri, sizeof(uri));
+	snprintf(lock, sizeof(lock), "%s.lock", uri + strlen("unix://"));
+	must_sys(mkfifo(lock, 0666));
+	refuse(uri, CREATE, -EBADMSG);
+	must_sys(unlink(lock));
+	a = open_end(uri, CREATE);
+	b = open_end(uri, OPEN);
+	exchange(a, b);
+	must_sys(mkfifo(lock, 0666));
+	kipc_chan_close(b);
+	must_eq(kipc_recv(a, &byte, 1, 0), -EPIPE);
+	kipc_chan_close(a);
+	must_sys(unlink(lock));
+	a = open_end(uri, CREATE);
+	kipc_chan_close(a);
+}
+
 /* ---- a race of openers ------------------------------------------------------------------ */
 
 struct race {
