@@ -383,9 +383,14 @@ KIPC_API int kipc_lost(struct kipc_chan *c, uint64_t *n);
 #define KIPC_HUP \
 	(1u << 2) /* of a direction asked for: it is over (gone peer, shutdown); never asked for */
 
-/* Wait for any of events (KIPC_IN, KIPC_OUT or both). Returns those that are true, at least one, and
- * KIPC_HUP beside them where the verb would return -EPIPE. -EAGAIN, -ETIMEDOUT: none is; -EINVAL:
- * neither was asked for.
+/*
+ * Wait for any of events (KIPC_IN, KIPC_OUT or both). Returns those that are true, at least one, and
+ * KIPC_HUP beside them where a direction asked for is over or will be. Beside KIPC_IN messages may be left:
+ * receive until -EPIPE. Beside KIPC_OUT nobody takes what is sent; over unix this is told only when the
+ * peer is gone altogether: one that listens no more, and lives, is found by sending.
+ * Both together are waited for through their poll descriptors (kipc_chan_fd()): -EMFILE; and asleep, also
+ * with wait=spin. -EAGAIN, -ETIMEDOUT: none is true; -EINTR; -EPIPE: a direction asked for was shut down
+ * here before; -EACCES; -EBADMSG; -EINVAL: neither was asked for.
  */
 KIPC_API int kipc_wait(struct kipc_chan *c, unsigned events, int64_t timeout);
 

@@ -431,9 +431,14 @@ int kipc__ring_wait_turn(struct kipc__ring_chan *c, uint64_t bell, int64_t timeo
 
 /* ---- events ----------------------------------------------------------------------------- */
 
+/* Room is of no use once nobody takes what is sent. Messages are, and of a peer that only says no more the end
+ * is told behind the last of them.
+ */
 static bool hung_up(const struct kipc__ring_chan *c, unsigned side)
 {
-	return kipc__ring_wait_gone(c, side) & (KIPC_GONE_CLOSED | KIPC_GONE_DEAD);
+	unsigned gone = kipc__ring_wait_gone(c, side);
+
+	return side == KIPC_SIDE_SPACE ? gone : gone & (KIPC_GONE_CLOSED | KIPC_GONE_DEAD);
 }
 
 /* What is true now of events; a peer that is gone makes both directions "will not block". */

@@ -88,6 +88,24 @@ EACH_FORM(waiting_wait_tells_hang_up)
 	duo_close(&d);
 }
 
+/* Of a peer that lives and listens no more; a socket does not tell it apart. */
+EACH_FORM(waiting_wait_tells_that_nobody_listens)
+{
+	unsigned hup = form_can(f, KIPC_CAP_ZEROCOPY) ? KIPC_HUP : 0;
+	struct duo d;
+
+	duo_both(&d, f, "size=4K");
+	must_eq(send_one(d.end[1], 8, 1, 0, 0), 0);
+	must_eq(kipc_shutdown(d.end[1], KIPC_IN), 0);
+	must_eq(kipc_wait(d.end[0], KIPC_OUT, -1) & (KIPC_OUT | hup), KIPC_OUT | hup);
+	must_eq(send_one(d.end[0], 8, 1, 0, -1), -EPIPE);
+	must_eq(kipc_wait(d.end[0], KIPC_IN, -1), KIPC_IN);
+	recv_one(d.end[0], 8, 1, 0);
+	must_eq(kipc_shutdown(d.end[1], KIPC_OUT), 0);
+	must(must_ok(kipc_wait(d.end[0], KIPC_IN, -1)) & KIPC_HUP);
+	duo_close(&d);
+}
+
 /* ---- a sleeper and who wakes it --------------------------------------------------------- */
 
 struct sleeper {
