@@ -24,7 +24,8 @@
  *	-EINVAL      malformed argument: unknown flag, NULL, bad option
  *	-EAGAIN      would block, and the timeout was 0
  *	-ETIMEDOUT   the timeout passed
- *	-EINTR       a signal handler ran while the call slept
+ *	-EINTR       a signal handler ran while the call slept; always, if it was installed without
+ *	             SA_RESTART; with it, which is what signal() does, the call may go on sleeping
  *	-EPIPE       the peer shut down, closed or died; receiving: after all it committed was delivered
  *	-EOVERFLOW   messages were missed; the next call goes on behind them (KIPC_PUBSUB)
  *	-EBADMSG     the peer broke the protocol; this channel is over

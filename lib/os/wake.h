@@ -8,7 +8,8 @@
 
 /* Sleep while *word is expected, until the absolute deadline (KIPC__NEVER: no end), and in any case
  * no longer than nap ns (KIPC__NEVER: as long as it takes). 0: woken, the word differs, or for no reason; -ETIMEDOUT: one of the two
- * times passed; -EINTR.
+ * times passed; -EINTR: a signal handler ran; without either time, and with SA_RESTART, it sleeps on. (A time
+ * far away would end that, too, and costs each sleep a timer.)
  */
 int kipc__futex_wait(uint32_t *word, uint32_t expected, int64_t deadline, int64_t nap);
 

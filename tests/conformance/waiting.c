@@ -210,9 +210,9 @@ static void on_signal(int sig)
 	(void)sig;
 }
 
-static void catch_signal(void)
+static void catch_signal(int flags)
 {
-	struct sigaction sa = { .sa_handler = on_signal };
+	struct sigaction sa = { .sa_handler = on_signal, .sa_flags = flags };
 
 	must_sys(sigaction(SIGUSR1, &sa, NULL));
 }
@@ -234,7 +234,7 @@ static void be_interrupted(struct peer *me, void *arg)
 	struct kipc_msg m = { .len = 1000 };
 	uint8_t buf[1000];
 
-	catch_signal();
+	catch_signal(0);
 	chan_set_wait(c, s->wait);
 	peer_tell(me, 's');
 	must_eq(kipc_recv(c, buf, sizeof(buf), -1), -EINTR);
@@ -282,6 +282,47 @@ EACH_FORM(waiting_signal_interrupts)
 		peer_end(&peer);
 		kipc_chan_close(c);
 	}
+}
+
+/* With SA_RESTART the sleep may go on, and then it ends with what comes. */
+static void be_disturbed(struct peer *me, void *arg)
+{
+	struct sleeper *s = arg;
+	struct kipc_chan *c = duo_theirs(&s->duo);
+	uint8_t buf[64];
+	ssize_t r;
+
+	catch_signal(SA_RESTART);
+	chan_set_wait(c, s->wait);
+	for (unsigned i = 0; i < s->rounds; i++) {
+		peer_tell(me, 's');
+		do
+			r = kipc_recv(c, buf, sizeof(buf), -1);
+		while (r == -EINTR);
+		must_eq(r, 32);
+		must(content_is(buf, 32, 1, i));
+	}
+	kipc_chan_close(c);
+}
+
+/* Often enough that a side has come to sleep without a timer. */
+EACH_FORM(waiting_signal_that_restarts)
+{
+	struct sleeper s = { .wait = KIPC_WAIT_BLOCK, .rounds = 80 };
+	struct kipc_chan *c;
+	struct peer peer;
+
+	duo_make(&s.duo, f, "size=4K");
+	peer_start(&peer, be_disturbed, &s);
+	c = duo_mine(&s.duo);
+	for (unsigned i = 0; i < s.rounds; i++) {
+		peer_expect(&peer, 's');
+		await_asleep(peer.pid);
+		must_sys(kill(peer.pid, SIGUSR1));
+		must_eq(send_one(c, 32, 1, i, -1), 0);
+	}
+	peer_end(&peer);
+	kipc_chan_close(c);
 }
 
 /* ---- stopped and continued -------------------------------------------------------------- */
