@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include <pthread.h>
-#include <stdbool.h>
 #include <stddef.h>
 #include "guard.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct kipc__guard *guards;
-static bool registered;
+static int refused; /* why forks are not watched, if they are not */
 
 static void before_fork(void)
 {
@@ -27,23 +26,29 @@ static void in_child(void)
 	pthread_mutex_unlock(&lock);
 }
 
+static void watch_forks(void)
+{
+	refused = -pthread_atfork(before_fork, in_parent, in_child);
+}
+
+/* Registered while no lock is held: a fork that comes meanwhile waits for nobody, and its child would have
+ * found it held for ever.
+ */
 int kipc__guard_add(struct kipc__guard *g)
 {
-	int r = 0;
+	static pthread_once_t watched = PTHREAD_ONCE_INIT;
 
+	pthread_once(&watched, watch_forks);
+	if (refused)
+		return refused;
 	pthread_mutex_lock(&lock);
-	if (!registered)
-		r = -pthread_atfork(before_fork, in_parent, in_child);
-	if (r == 0) {
-		registered = true;
-		g->next = guards;
-		g->at = &guards;
-		if (guards)
-			guards->at = &g->next;
-		guards = g;
-	}
+	g->next = guards;
+	g->at = &guards;
+	if (guards)
+		guards->at = &g->next;
+	guards = g;
 	pthread_mutex_unlock(&lock);
-	return r;
+	return 0;
 }
 
 void kipc__guard_remove(struct kipc__guard *g)
