@@ -366,7 +366,8 @@ static int take(struct kipc__dgram *d, struct kipc_msg *m, unsigned n)
 	if (r < 0)
 		return r;
 	for (i = 0; i < n && i < TAKE_MAX; i++) {
-		open_for(&p[i], m[i].data, m[i].len);
+		/* No message is longer, and the kernel takes no length that memory has not. */
+		open_for(&p[i], m[i].data, m[i].len < d->back->bound ? m[i].len : d->back->bound);
 		if (m[i].len >= d->back->bound)
 			continue;
 		p[i].iov[2].iov_base = spill_at(d, i);

@@ -353,3 +353,21 @@ EACH_FORM(message_malformed_calls)
 	kipc_chan_close(NULL);
 	duo_close(&d);
 }
+
+/* A buffer of which the caller knows that whatever comes fits. */
+EACH_FORM(message_into_a_buffer_without_bounds)
+{
+	uint8_t buf[100];
+	struct kipc_msg m = { .data = buf, .len = SIZE_MAX };
+
+	duo_both(&d, f, "size=4K");
+	for (int i = 0; i < 3; i++)
+		must_eq(send_one(d.end[0], 100, 1, i, 0), 0);
+	must_eq(kipc_recv(d.end[1], buf, SIZE_MAX, 0), 100);
+	must(content_is(buf, 100, 1, 0));
+	must_eq(kipc_recv_n(d.end[1], &m, 1, 0), 1);
+	must(m.len == 100 && content_is(buf, 100, 1, 1));
+	must_eq(kipc_read(d.end[1], buf, SIZE_MAX, 0), 100);
+	must(content_is(buf, 100, 1, 2));
+	duo_close(&d);
+}
