@@ -311,13 +311,24 @@ int kipc_release(struct kipc_chan *c, unsigned n)
 	return unlikely(n > KIPC_BATCH_MAX) ? -EINVAL : c->ops->release(c, n);
 }
 
+/* Has each message a buffer where it has a length? */
+static inline bool all_there(const struct kipc_msg *m, unsigned n)
+{
+	bool missing = false;
+	unsigned i;
+
+	for (i = 0; i < n; i++)
+		missing |= !m[i].data & (m[i].len != 0);
+	return !missing;
+}
+
 int kipc_send_n(struct kipc_chan *c, const struct kipc_msg *m, unsigned n, int64_t timeout)
 {
 	int r = ready(c, KIPC_OUT);
 
 	if (unlikely(r < 0))
 		return r;
-	if (unlikely(!m || n == 0))
+	if (unlikely(!m || n == 0 || !all_there(m, batch(n))))
 		return -EINVAL;
 	return c->ops->send(c, m, batch(n), timeout);
 }
@@ -328,7 +339,7 @@ int kipc_recv_n(struct kipc_chan *c, struct kipc_msg *m, unsigned n, int64_t tim
 
 	if (unlikely(r < 0))
 		return r;
-	if (unlikely(!m || n == 0))
+	if (unlikely(!m || n == 0 || !all_there(m, batch(n))))
 		return -EINVAL;
 	return c->ops->recv(c, m, batch(n), timeout);
 }

@@ -371,3 +371,26 @@ EACH_FORM(message_into_a_buffer_without_bounds)
 	must(content_is(buf, 100, 1, 2));
 	duo_close(&d);
 }
+
+/* A later message without a buffer: nothing is sent, and nothing is taken. */
+EACH_FORM(message_batch_without_a_buffer)
+{
+	uint8_t buf[3][100] = { 0 };
+	struct kipc_msg m[3];
+
+	duo_both(&d, f, "size=4K");
+	for (int i = 0; i < 3; i++)
+		m[i] = (struct kipc_msg){ .data = buf[i], .len = 100 };
+	m[2].data = NULL;
+	must_eq(kipc_send_n(d.end[0], m, 3, 0), -EINVAL);
+	must_eq(kipc_recv(d.end[1], buf[0], 100, 0), -EAGAIN);
+	m[2].len = 0;
+	must_eq(kipc_send_n(d.end[0], m, 3, 0), 3);
+	m[1].data = NULL;
+	must_eq(kipc_recv_n(d.end[1], m, 2, 0), -EINVAL);
+	m[1].data = buf[1];
+	m[2].len = 0;
+	must_eq(kipc_recv_n(d.end[1], m, 3, 0), 3);
+	must(m[0].len == 100 && m[1].len == 100 && m[2].len == 0);
+	duo_close(&d);
+}
