@@ -171,6 +171,12 @@ static inline unsigned kipc__dirs_of(unsigned flags)
 	return dirs ? dirs : KIPC_IN | KIPC_OUT;
 }
 
+/* KIPC_OPT_NODE. Others may have written it. */
+static inline uint64_t kipc__node_told(int32_t node)
+{
+	return node < 0 ? 0 : (uint64_t)node + 1;
+}
+
 /* send_one and recv_one where there is no shorter way than send and recv (transport.c). */
 int kipc__send_as_batch(struct kipc_chan *c, const void *data, size_t len, int64_t timeout);
 ssize_t kipc__recv_as_batch(struct kipc_chan *c, void *buf, size_t cap, int64_t timeout);

@@ -190,7 +190,7 @@ static int pubsub_get(const struct kipc_chan *base, enum kipc_opt opt, uint64_t 
 		*value = kipc__pubsub_max_len(g->bytes, g->align);
 		return 0;
 	case KIPC_OPT_NODE:
-		*value = (uint64_t)(g->node + 1);
+		*value = kipc__node_told(g->node);
 		return 0;
 	case KIPC_OPT_PAGE_BYTES:
 		*value = g->page_size;

@@ -199,7 +199,7 @@ static int queue_get(const struct kipc_chan *base, enum kipc_opt opt, uint64_t *
 	} known[] = {
 		{ KIPC_OPT_RING_BYTES, 0 },
 		{ KIPC_OPT_MAX_MSG, c->queue.max_len },
-		{ KIPC_OPT_NODE, (uint64_t)(c->hub.geom[0].node + 1) },
+		{ KIPC_OPT_NODE, kipc__node_told(c->hub.geom[0].node) },
 		{ KIPC_OPT_PAGE_BYTES, c->hub.geom[0].page_size },
 		{ KIPC_OPT_SLOTS, g->slots },
 		{ KIPC_OPT_PRIORITIES, g->classes },

@@ -180,3 +180,26 @@ Test(shm_fault, a_sender_waits_for_no_lock)
 	send_under_the_lock(end);
 	pair_free(end);
 }
+
+/* ---- numbers ---------------------------------------------------------------------------- */
+
+/* Written by whoever made the region. */
+Test(shm_fault, any_node_is_a_number)
+{
+	static const struct {
+		int32_t node;
+		uint64_t told;
+	} rows[] = {
+		{ -1, 0 }, { 0, 1 }, { -5, 0 }, { INT32_MIN, 0 }, { INT32_MAX, 1ULL << 31 },
+	};
+	struct kipc_chan *end[2];
+	uint64_t value;
+
+	pair_make(end, "shm://");
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		ring_of(end[0])->geom[0].node = ring_of(end[0])->geom[1].node = rows[i].node;
+		must_eq(kipc_chan_get(end[0], KIPC_OPT_NODE, &value), 0);
+		must(value == rows[i].told);
+	}
+	pair_free(end);
+}
