@@ -135,7 +135,8 @@ struct kipc__transport {
 
 	/* Publish the one message that is reserved and peek at the next one that comes: one leg of a
 	 * conversation, and one system call for both where the peer sleeps and I am about to. 1: in is
-	 * filled. -EPIPE: either half is over; otherwise m is committed, whatever became of the wait.
+	 * filled. -EPIPE: either half is over; otherwise m is committed, whatever became of the wait. (Of
+	 * kipc__turn_apart() that cannot be said, so who has to know makes the two calls himself.)
 	 */
 	int (*turn)(struct kipc_chan *c, const struct kipc_msg *m, struct kipc_msg *in,
 	            int64_t timeout);

@@ -230,6 +230,7 @@ ssize_t kipc_call(struct kipc_chan *c, const void *req, size_t len, void *buf, s
 	struct kipc__call *call;
 	struct kipc_msg m;
 	int64_t deadline, id;
+	bool went;
 	ssize_t r = kipc__link_enter(c, KIPC_IN | KIPC_OUT);
 
 	if (r < 0)
@@ -243,7 +244,11 @@ ssize_t kipc_call(struct kipc_chan *c, const void *req, size_t len, void *buf, s
 	if (r < 0)
 		return r;
 	id = (int64_t)call->id;
-	r = kipc__link_turn(c, &m, &a, deadline);
+	r = kipc__link_turn(c, &m, &a, deadline, &went);
+	if (!went) { /* the server will never answer */
+		kipc__link_forget(c->calls, call);
+		return r;
+	}
 	r = await(c, call, (int)r, &a, buf, cap, deadline);
 	/* Nobody knows its id. A reply that was too long is dropped when it is in the way. */
 	if (r < 0 && find(c, id))

@@ -313,14 +313,23 @@ int kipc__link_receive(struct kipc_chan *c, struct kipc__arrival *a, int64_t dea
 	return r < 0 ? r : arrive(c, &m, a);
 }
 
+/* Rings never fail to take what was reserved; the kernel may lack the memory for a packet. */
+static bool in_one(const struct kipc_chan *c)
+{
+	return c->ops->turn != kipc__turn_apart &&
+	       !(c->calls->owed_cancels | c->calls->owed_answers);
+}
+
 int kipc__link_turn(struct kipc_chan *c, const struct kipc_msg *m, struct kipc__arrival *a,
-                    int64_t deadline)
+                    int64_t deadline, bool *went)
 {
 	struct kipc_msg in;
 	int r;
 
-	if (c->calls->owed_cancels | c->calls->owed_answers) {
+	*went = true;
+	if (!in_one(c)) {
 		r = c->ops->commit(c, m, 1);
+		*went = r >= 0;
 		return r < 0 ? r : kipc__link_receive(c, a, deadline);
 	}
 	r = c->ops->turn(c, m, &in, left(deadline));

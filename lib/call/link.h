@@ -88,9 +88,11 @@ int kipc__link_flush(struct kipc_chan *c);
 /* The next frame. 0; -EAGAIN or -ETIMEDOUT; -EINTR, -EPIPE, -EBADMSG. */
 int kipc__link_receive(struct kipc_chan *c, struct kipc__arrival *a, int64_t deadline);
 
-/* Send what was put, then receive: in one system call where both sides sleep. */
+/* Send what was put, then receive: in one system call where both sides sleep. *went: the first half was done,
+ * whatever became of the second.
+ */
 int kipc__link_turn(struct kipc_chan *c, const struct kipc_msg *m, struct kipc__arrival *a,
-                    int64_t deadline);
+                    int64_t deadline, bool *went);
 
 /* Nobody waits for this frame now: into the tables with it. */
 int kipc__link_keep(struct kipc_chan *c, const struct kipc__arrival *a);

@@ -127,9 +127,17 @@ static int answer(struct kipc_chan *c, struct kipc__served *s, const void *data,
 	return r;
 }
 
+/* It did not go after all: still due, if anybody waits for it. Its id; 0: nobody does. */
+static int64_t take_back(struct kipc__served *s, const struct kipc__served *was, int r)
+{
+	if (r != -EPIPE)
+		*s = *was;
+	return (int64_t)s->id;
+}
+
 int kipc_reply(struct kipc_chan *c, int64_t id, const void *data, size_t len, int64_t timeout)
 {
-	struct kipc__served *s;
+	struct kipc__served *s, was;
 	struct kipc_msg m;
 	int r = kipc__link_enter(c, KIPC_OUT);
 
@@ -142,9 +150,13 @@ int kipc_reply(struct kipc_chan *c, int64_t id, const void *data, size_t len, in
 		dismiss(c, s, KIPC__REPLY_CANCELLED);
 		return -ECANCELED;
 	}
+	was = *s;
 	r = answer(c, s, data, len, &m, kipc__link_deadline(timeout));
-	if (r == 0)
-		r = c->ops->commit(c, &m, 1);
+	if (r < 0)
+		return r;
+	r = c->ops->commit(c, &m, 1);
+	if (r < 0)
+		(void)take_back(s, &was, r);
 	return r < 0 ? r : 0;
 }
 
@@ -177,8 +189,9 @@ int kipc_reply_next(struct kipc_chan *c, int64_t id, const void *data, size_t le
 {
 	int64_t until = kipc__link_deadline(timeout);
 	struct kipc__arrival a;
-	struct kipc__served *s;
+	struct kipc__served *s, was;
 	struct kipc_msg m;
+	bool went;
 	int r = kipc__link_enter(c, KIPC_IN | KIPC_OUT);
 
 	if (r < 0)
@@ -189,15 +202,23 @@ int kipc_reply_next(struct kipc_chan *c, int64_t id, const void *data, size_t le
 	*req = (struct kipc_request){ .id = s->cancelled ? 0 : id };
 	if (s->cancelled)
 		return skip(c, s, req, until);
+	was = *s;
 	r = answer(c, s, data, len, &m, until);
 	if (r < 0)
 		return r;
-	req->id = 0;
 	if (c->calls->waiting) {
 		r = c->ops->commit(c, &m, 1);
-		return r < 0 ? r : next(c, req, until);
+		went = r >= 0;
+	} else {
+		r = kipc__link_turn(c, &m, &a, until, &went);
 	}
-	r = kipc__link_turn(c, &m, &a, until);
+	req->id = 0;
+	if (!went) {
+		req->id = take_back(s, &was, r);
+		return r;
+	}
+	if (r > 0)
+		return next(c, req, until);
 	return await(c, req, r, &a, until);
 }
 

@@ -216,7 +216,8 @@ static void wrap_staged(struct kipc__packet *p, const struct kipc_msg *m)
 }
 
 /* reserve made sure that there is room, and nobody else takes it. Should the kernel count otherwise,
- * the rest of a batch waits for room rather than be lost.
+ * the rest of a batch waits for room rather than be lost. Where it lacks the memory for one, or the peer goes,
+ * those before it went all the same.
  */
 int kipc__dgram_base_commit(struct kipc_chan *c, const struct kipc_msg *m, unsigned n)
 {
@@ -237,7 +238,7 @@ int kipc__dgram_base_commit(struct kipc_chan *c, const struct kipc_msg *m, unsig
 			done += r > 0 ? (unsigned)r : 0;
 	}
 	d->out.n = 0;
-	return done < n ? r : sent(d, m, (int)n);
+	return done ? sent(d, m, (int)done) : r;
 }
 
 int kipc__dgram_base_discard(struct kipc_chan *c)
