@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -285,10 +286,14 @@ static int kmod_open(struct kipc_chan **out, const struct kipc__config *cfg)
 static int kmod_from_fd(struct kipc_chan **out, int fd, const struct kipc__config *cfg)
 {
 	struct kipc_ioc_self self = { .size = sizeof(self) };
+	int r;
 
 	if (kipc__kmod_call(fd, KIPC_IOC_SELF, &self) < 0)
 		return -ENOTTY;
-	return handle_make(out, fd, cfg);
+	r = handle_make(out, fd, cfg);
+	if (r == 0) /* one that came over exec() goes no further */
+		(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+	return r;
 }
 
 /* ---- sleeping, waking, polling ---------------------------------------------------------- */

@@ -64,6 +64,23 @@ EACH_FORM(pass_handover_is_close_on_exec)
 	kipc_chan_close(d.end[0]);
 }
 
+/* Nor is what it was taken from, even if that came over exec(). */
+EACH_FORM(pass_what_was_taken_is_close_on_exec)
+{
+	const char *args[MOST_FDS + 2] = { "fds" };
+	char space[MOST_FDS][12];
+	struct duo d;
+	int fd;
+
+	must(list_fds(args + 1, space, MOST_FDS) < MOST_FDS);
+	duo_both(&d, f, "size=4K");
+	fd = (int)must_ok(kipc_chan_handover(d.end[1]));
+	must_sys(fcntl(fd, F_SETFD, 0));
+	must_eq(kipc_chan_from_fd(&d.end[1], fd, KIPC_PAIR, NULL), 0);
+	must_eq(helper_run(NULL, args), 0);
+	duo_close(&d);
+}
+
 static void echo_by_exec(struct peer *me, void *arg)
 {
 	struct kipc_chan *c = duo_theirs(arg);
