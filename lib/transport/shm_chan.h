@@ -60,6 +60,7 @@ struct kipc__shm_chan {
 	bool watch_ticks; /* its pid cannot be seen from here: a timer that asks for a look */
 	struct kipc__process *process; /* whose descriptor that is; NULL: my own */
 	uint32_t watched;              /* the generation of the end that the watch is for */
+	int blind;                     /* why there is none although there should be; or 0 */
 };
 
 /* shm_bell.c: the doorbell of pollers; ends of named pairs that are on their way. */

@@ -19,12 +19,11 @@
 
 /* ---- the watch -------------------------------------------------------------------------- */
 
-static void epoll_add(int epoll, int fd)
+static int epoll_add(int epoll, int fd)
 {
 	struct epoll_event e = { .events = EPOLLIN };
 
-	if (epoll >= 0)
-		(void)epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &e);
+	return epoll < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &e) == 0 ? 0 : -errno;
 }
 
 /* A pid can be reused, but not while its first owner still holds the lock. */
@@ -46,8 +45,9 @@ static int ticker(void)
 	struct itimerspec every = { kipc__timespec(TICK_NS), kipc__timespec(TICK_NS) };
 	int fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
 
-	if (fd >= 0)
-		timerfd_settime(fd, 0, &every, NULL);
+	if (fd < 0)
+		return -errno;
+	timerfd_settime(fd, 0, &every, NULL);
 	return fd;
 }
 
@@ -62,8 +62,27 @@ static void unwatch(struct kipc__shm_chan *s)
 	kipc__shm_watch_close(s);
 }
 
+/* Is that why there is none, or is there nobody to watch? */
+static bool is_short(int r)
+{
+	return r == -EMFILE || r == -ENFILE || r == -ENOMEM || r == -ENOSPC;
+}
+
+/* In both: 0; or there is no watch. */
+static int watch_in(struct kipc__shm_chan *s, int fd)
+{
+	int r = epoll_add(s->epoll[0], fd);
+
+	if (r == 0)
+		r = epoll_add(s->epoll[1], fd);
+	if (r < 0)
+		unwatch(s);
+	return r;
+}
+
 /* Watch the process that has the peer's end: from the moment that it holds the lock, for it may die
- * before it gets any further; another one once it was handed over.
+ * before it gets any further; another one once it was handed over. Where there is nothing to watch it with,
+ * a poller would not hear of its end: it is kept awake, and kipc_chan_fd() says so.
  */
 static void watch(struct kipc__shm_chan *s)
 {
@@ -72,7 +91,7 @@ static void watch(struct kipc__shm_chan *s)
 	uint32_t generation = kipc__load_relaxed(&end->generation);
 	uint32_t state = kipc__load_acquire(&end->state);
 	pid_t pid;
-	int fd;
+	int fd, r;
 
 	if (s->watch >= 0 && state != KIPC_END_FREE && s->watched == generation)
 		return;
@@ -80,20 +99,22 @@ static void watch(struct kipc__shm_chan *s)
 		unwatch(s);
 	if (kipc__lockfile_held(s->file, peer, &pid) != 1)
 		pid = -1;
+	kipc__store_relaxed(&s->blind, 0);
+	s->watch_ticks = false;
 	if (pid == getpid())
 		return;
 	s->watched = generation;
 	fd = pid > 0 ? process_of(s, peer, pid) : -1;
 	if (pid < 0)
 		fd = kipc__shm_way_watch(s, peer); /* handed over, perhaps */
-	s->watch_ticks = fd < 0 && pid >= 0;
-	if (s->watch_ticks)
+	if (fd < 0 && pid >= 0) {
 		fd = ticker();
-	kipc__store_relaxed(&s->watch, fd);
-	if (fd >= 0) {
-		epoll_add(s->epoll[0], fd);
-		epoll_add(s->epoll[1], fd);
+		s->watch_ticks = fd >= 0;
 	}
+	kipc__store_relaxed(&s->watch, fd < 0 ? -1 : fd);
+	r = fd < 0 ? fd : watch_in(s, fd);
+	if (is_short(r) && (pid >= 0 || generation))
+		kipc__store_relaxed(&s->blind, r);
 }
 
 /* One half of the end at a time. The other one need not wait: whatever it was rung for is told to both
@@ -122,7 +143,7 @@ static void rearm(struct kipc__shm_chan *s, unsigned side)
 	(void)kipc__shm_arm(c, side, kipc__ring_wait_target(c, side), KIPC_ARMED_POLLED);
 	watch_once(s); /* armed first: a peer that comes after this look rings */
 	if (kipc__ring_wait_ready(c, side) != 0 || kipc__ring_wait_gone(c, side) ||
-	    kipc__shm_is_shut(c, side))
+	    kipc__shm_is_shut(c, side) || kipc__load_relaxed(&s->blind))
 		kipc__shm_bell_self(s, side);
 }
 
@@ -160,8 +181,11 @@ static int make_pollable(struct kipc__shm_chan *s, unsigned side)
 		kipc__fd_close(fd);
 		return r;
 	}
-	if (s->watch >= 0)
-		epoll_add(fd, s->watch);
+	r = s->watch >= 0 ? epoll_add(fd, s->watch) : 0;
+	if (r < 0) {
+		kipc__fd_close(fd);
+		return r;
+	}
 	/* Both pair with what the other half does when it has something to tell this side. */
 	kipc__store_release(&s->epoll[side], fd);
 	kipc__store_release(&s->ring.polled[side], true);
@@ -171,15 +195,17 @@ static int make_pollable(struct kipc__shm_chan *s, unsigned side)
 int kipc__shm_fd(struct kipc__ring_chan *c, unsigned side)
 {
 	struct kipc__shm_chan *s = (struct kipc__shm_chan *)c;
-	int r;
+	int r = 0;
 
-	if (s->epoll[side] >= 0)
+	if (s->epoll[side] >= 0 && !kipc__load_relaxed(&s->blind))
 		return s->epoll[side];
 	pthread_mutex_lock(&s->mutex);
-	r = make_pollable(s, side);
+	if (s->epoll[side] < 0)
+		r = make_pollable(s, side);
 	pthread_mutex_unlock(&s->mutex);
 	if (r < 0)
 		return r;
 	kipc__shm_idle(c, side);
-	return s->epoll[side];
+	r = kipc__load_relaxed(&s->blind);
+	return r < 0 ? r : s->epoll[side];
 }

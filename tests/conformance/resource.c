@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* What a channel takes it gives back, also when it could not be had. */
 #include <dirent.h>
+#include <poll.h>
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -149,6 +150,45 @@ EACH_FORM(resource_no_descriptor_left)
 		must_eq(form_fds(), before);
 	}
 	must_ok(r);
+}
+
+static void be_there(struct peer *me, void *arg)
+{
+	struct kipc_chan *c = duo_theirs(arg);
+
+	must_eq(kipc_wait(c, KIPC_OUT, 0), KIPC_OUT);
+	peer_tell(me, 'h');
+	(void)peer_hear(me);
+}
+
+/* Whoever gets a descriptor to poll hears of the peer's death by it, however few there were to make it of. */
+EACH_FORM(resource_a_poller_is_told_or_refused)
+{
+	struct pollfd p = { .events = POLLIN };
+	struct rlimit limit;
+	struct kipc_chan *c;
+	struct peer peer;
+	struct duo d;
+	unsigned n;
+
+	duo_make(&d, f, "size=4K");
+	peer_start(&peer, be_there, &d);
+	c = duo_mine(&d);
+	peer_expect(&peer, 'h');
+	must_eq(kipc_recv(c, &d, sizeof(d), 0), -EAGAIN);
+	must_sys(getrlimit(RLIMIT_NOFILE, &limit));
+	for (n = 3, p.fd = -1; n < 100 && p.fd < 0; n++) {
+		limit.rlim_cur = n;
+		must_sys(setrlimit(RLIMIT_NOFILE, &limit));
+		p.fd = kipc_chan_fd(c, KIPC_IN);
+		limit.rlim_cur = limit.rlim_max;
+		must_sys(setrlimit(RLIMIT_NOFILE, &limit));
+		must(p.fd >= 0 || p.fd == -EMFILE);
+	}
+	peer_kill(&peer);
+	must_eq(must_sys(poll(&p, 1, -1)), 1);
+	must_eq(kipc_recv(c, &d, sizeof(d), -1), -EPIPE);
+	kipc_chan_close(c);
 }
 
 /* Shared memory is a file to the kernel, and who makes one longer than allowed is killed by a signal. */

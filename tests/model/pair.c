@@ -70,6 +70,7 @@ static void attach(unsigned e, unsigned wait)
 	kipc__model_word(&c->polled[1], sizeof(c->polled[1]), 0);
 	kipc__model_word(&s->met, sizeof(s->met), 0);
 	kipc__model_word(&s->watch, sizeof(s->watch), 0);
+	kipc__model_word(&s->blind, sizeof(s->blind), 0);
 	kipc__model_word(&s->looked_at, sizeof(s->looked_at), 0);
 	c->end = e;
 	c->may_fence = true;
