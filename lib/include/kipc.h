@@ -123,11 +123,13 @@ struct kipc_opts {
  * Does not wait for the peer: messages may be sent before it is there, up to the ring.
  *
  * *out: the new end; the caller closes it. May block for a bounded time. Any thread.
- * -EINVAL: URI or option malformed (kipc_why() names it); -ENOENT: no such name and no KIPC_CREATE;
- * -EEXIST: KIPC_EXCL; or the name has another geometry than the one asked for explicitly;
- * -EBUSY: both ends are taken; -EACCES: no permission; -ENODEV: the transport does not run here;
- * -EPROTONOSUPPORT: unknown scheme; -ENAMETOOLONG; -EBADMSG: the name is no kipc channel;
- * -ENOSPC: limit or no room; -EFBIG: shm, more than RLIMIT_FSIZE; -ENOMEM; -EMFILE.
+ * -EINVAL: URI or option malformed (kipc_why() names it); -E2BIG: see struct kipc_opts; -ENOENT: no such
+ * name and no KIPC_CREATE; -EEXIST: KIPC_EXCL; or the name has another geometry than the one asked for
+ * explicitly (over kmod it is compared in size and alignment, not in payload=); -EBUSY: both ends are taken,
+ * or somebody is opening it and does not finish; -EACCES: no permission; -ENODEV: the transport does not run
+ * here; -EOPNOTSUPP: it does not carry this kind; -EPROTONOSUPPORT: unknown scheme; -ENAMETOOLONG; -EBADMSG:
+ * the name is no kipc channel; -EPROTO: it is one of another version; -ENOSPC: limit or no room; -EFBIG:
+ * shm, more than RLIMIT_FSIZE; -ENOMEM; -EMFILE.
  */
 KIPC_API int kipc_chan_open(struct kipc_chan **out, const char *uri, unsigned flags,
                             const struct kipc_opts *opts);
@@ -159,19 +161,21 @@ KIPC_API int kipc_chan_from_fd(struct kipc_chan **out, int fd, unsigned flags,
  * and frees the handle. What was committed stays; what was peeked and not released is delivered
  * again; a pending reservation is dropped. On failure the handle is unchanged.
  * -EOPNOTSUPP: without KIPC_CAP_HANDOVER; -EBUSY: a message was read in part by kipc_read(): take the
- * rest of it first.
+ * rest of it first; or a call of either side is not settled; over unix also: nobody has come to the other
+ * end yet, or a message that was too long for its buffer is still to be received. -EMFILE; -ENOMEM.
  */
 KIPC_API int kipc_chan_handover(struct kipc_chan *c);
 
 /*
  * Close this end and free the handle. The peer receives what was committed, then -EPIPE. NULL is
- * allowed. Never blocks on the peer.
+ * allowed. It does not wait for the peer, but up to 100 ms for whoever is opening or leaving the name.
  */
 KIPC_API void kipc_chan_close(struct kipc_chan *c);
 
 /*
  * End directions politely: KIPC_OUT: the peer gets -EPIPE after the last message; KIPC_IN: its sends
- * get -EPIPE. The handle stays.
+ * get -EPIPE. The handle stays. Of a pair that is in use any thread may do it, and a call of another one
+ * that waits in such a direction ends with -EPIPE (over unix once the peer has come). 0, also where it is over already; -EACCES.
  */
 KIPC_API int kipc_shutdown(struct kipc_chan *c, unsigned dirs);
 
@@ -199,13 +203,16 @@ KIPC_API int kipc_reserve(struct kipc_chan *c, struct kipc_msg *m, unsigned n, i
 
 /*
  * Publish the first n reserved messages in order and drop the rest. m is what reserve filled; m[i].len
- * may have become smaller. Returns n. Does not block over rings; async-signal-safe as kipc_send().
+ * may have become smaller. Returns n; over unix perhaps fewer, where the kernel had no memory for the next
+ * one or the peer left: the rest is dropped. Does not block over rings; async-signal-safe as kipc_send().
  * -EINVAL: nothing reserved, or m is not what was reserved. -EPIPE: the peer is gone; the messages
- * went nowhere.
+ * went nowhere. -ENOMEM: unix, the same.
  */
 KIPC_API int kipc_commit(struct kipc_chan *c, const struct kipc_msg *m, unsigned n);
 
-/* Drop the reservation. 0, also when there is none. Async-signal-safe as kipc_send(). */
+/* Drop the reservation. 0, also when there is none; -EPIPE, -EACCES, -EBUSY as the calls that send.
+ * Async-signal-safe as kipc_send().
+ */
 KIPC_API int kipc_discard(struct kipc_chan *c);
 
 /*
@@ -216,7 +223,10 @@ KIPC_API int kipc_discard(struct kipc_chan *c);
  */
 KIPC_API int kipc_peek(struct kipc_chan *c, struct kipc_msg *m, unsigned n, int64_t timeout);
 
-/* Give the first n peeked messages back. Returns n. -EINVAL: more than were peeked. Never blocks. */
+/* Give the first n peeked messages back. Returns n. -EINVAL: more than were peeked. Never blocks. What was
+ * peeked is so until the next call that receives: do not release behind kipc_recv(), kipc_recv_n() or
+ * kipc_read().
+ */
 KIPC_API int kipc_release(struct kipc_chan *c, unsigned n);
 
 /*
@@ -226,15 +236,18 @@ KIPC_API int kipc_release(struct kipc_chan *c, unsigned n);
  * interrupted in a call, and of which nobody asked kipc_chan_fd(c, KIPC_OUT). It saves errno itself. Over a
  * queue or a pubsub only kipc_commit() and kipc_discard() may be called so, for who finds no room there looks
  * who has died.
+ * Over unix also -EMFILE: no descriptor for the peer that has come; -ENOMEM: the kernel has no memory for it.
  */
 KIPC_API int kipc_send(struct kipc_chan *c, const void *data, size_t len, int64_t timeout);
 
-/* Copy one message out. Returns its length. -EMSGSIZE: cap is too small; the message stays. */
+/* Copy one message out. Returns its length. -EMSGSIZE: cap is too small; the message stays. After any
+ * failure what buf holds is undefined: a long message is copied while it comes. Over unix -EMFILE, -ENOMEM.
+ */
 KIPC_API ssize_t kipc_recv(struct kipc_chan *c, void *buf, size_t cap, int64_t timeout);
 
 /*
  * Copy up to n messages in (m[i].data, m[i].len). Blocks until at least one went; returns how many
- * did, in order. An error is reported only when none went.
+ * did, in order. An error is reported only when none went; -EINVAL, for one of them without data, before any.
  */
 KIPC_API int kipc_send_n(struct kipc_chan *c, const struct kipc_msg *m, unsigned n,
                          int64_t timeout);
@@ -242,7 +255,7 @@ KIPC_API int kipc_send_n(struct kipc_chan *c, const struct kipc_msg *m, unsigned
 /*
  * Copy up to n messages out into m[i].data; m[i].len is the buffer's size before and the message's
  * length after. Blocks until there is at least one; returns how many. -EMSGSIZE only for the first;
- * a later one that does not fit ends the batch.
+ * a later one that does not fit ends the batch. Errors as kipc_recv().
  */
 KIPC_API int kipc_recv_n(struct kipc_chan *c, struct kipc_msg *m, unsigned n, int64_t timeout);
 
@@ -313,7 +326,7 @@ KIPC_API ssize_t kipc_read(struct kipc_chan *c, void *buf, size_t cap, int64_t t
  */
 
 /* In kipc_msg.flags. The priority of a message: 0 (what kipc_send() takes) to one less than the queue
- * has; -EINVAL beyond that. kipc_recv_n() and kipc_peek() tell it, too, and that a message was delivered
+ * has; -EINVAL beyond that (KIPC_PRIO() takes p modulo 32, so check what may be larger). kipc_recv_n() and kipc_peek() tell it, too, and that a message was delivered
  * before, to an end that did not release it.
  */
 #define KIPC_PRIO(p)        ((uint32_t)(p)&31u)
@@ -400,7 +413,8 @@ KIPC_API int kipc_wait(struct kipc_chan *c, unsigned events, int64_t timeout);
  * (exactly one of KIPC_IN, KIPC_OUT) will not block: a message, room, or a peer that is gone. Level
  * triggered: after readiness call the verb until -EAGAIN, or at least once. May be spuriously readable.
  * It belongs to the channel: do not read or close it. The same one is returned each time.
- * -EOPNOTSUPP: without KIPC_CAP_POLL_FD.
+ * -EOPNOTSUPP: without KIPC_CAP_POLL_FD; -EMFILE, -ENOMEM: it, or what would tell it of the peer's end, cannot
+ * be made; -EPIPE: dir was shut down here; -EACCES; -EBADMSG: the calls of this end are over.
  */
 KIPC_API int kipc_chan_fd(struct kipc_chan *c, unsigned dir);
 
@@ -442,7 +456,7 @@ KIPC_API int kipc_chan_fd(struct kipc_chan *c, unsigned dir);
  * THREADS. Calling and serving use both halves: an end for calls belongs to one thread at a time.
  *
  * WAITING FOR BOTH. An end that calls and serves begins its calls, then waits with kipc_wait(c,
- * KIPC_IN, ...), which knows of what is kept, and asks kipc_call_next() and kipc_call_end() with a
+ * KIPC_IN, ...), which knows of what is kept (-EBADMSG: the calls are over), and asks kipc_call_next() and kipc_call_end() with a
  * timeout of 0. Whoever uses kipc_chan_fd() asks both until -EAGAIN after each other before it sleeps.
  */
 #define KIPC_CALL_MAX    64   /* calls in flight, of each end */
@@ -508,7 +522,9 @@ KIPC_API int kipc_call_next(struct kipc_chan *c, struct kipc_request *r, int64_t
 /*
  * Answer: 0, it is on its way. Blocks for room up to timeout. -ECANCELED: the caller had cancelled it,
  * and nothing was sent; -EINVAL: id is not that of an open request; -EMSGSIZE, -EAGAIN, -ETIMEDOUT,
- * -EINTR: not answered yet. A reply to a call that has expired is dropped by its caller.
+ * -EINTR, -ENOMEM: not answered yet. Then r->data is void, as after any call of this section: whoever answers
+ * from it and may have to try again needs a copy. A reply to a call that has expired is dropped by its
+ * caller.
  */
 KIPC_API int kipc_reply(struct kipc_chan *c, int64_t id, const void *data, size_t len,
                         int64_t timeout);
@@ -569,7 +585,9 @@ struct kipc_peer {
 #define KIPC_PEER_ALIVE  1
 #define KIPC_PEER_GONE   2
 
-/* 0. -EINVAL: size unknown. */
+/* 0. -EINVAL: size unknown. What a socket attests is who connected or listened; of kipc_chan_pair() over
+ * unix, who called that: after fork() the one who has the other end is told as its parent.
+ */
 KIPC_API int kipc_chan_peer(struct kipc_chan *c, struct kipc_peer *p);
 
 /* Counters of this end since it was opened. Kept by its own half, so a snapshot, not a fence. */
