@@ -6,6 +6,7 @@
 #include "ring_bell.h"
 #include "ring_long.h"
 #include "ring_wait.h"
+#include "ring_watch.h"
 
 static struct kipc__ring_chan *ring_of(struct kipc_chan *c)
 {
@@ -137,7 +138,7 @@ static int wait_for_room(struct kipc__ring_chan *c, const struct kipc_msg *m, un
 	if (r == 0) {
 		c->want = 0;
 		if (!kipc__ring_wait_sharing(c))
-			kipc__ring_wait_ahead(c);
+			kipc__ring_watch_ahead(c);
 	}
 	return r;
 }
@@ -195,7 +196,7 @@ int kipc__ring_base_peek(struct kipc_chan *base, struct kipc_msg *m, unsigned n,
 	if (kipc__unlikely(kipc__load_relaxed(&c->fault)))
 		return kipc__load_relaxed(&c->fault);
 	while ((r = kipc__ring_peek(&c->rx, m, n)) == 0) {
-		if (kipc__ring_wait_briefly(c, timeout))
+		if (kipc__ring_watch_briefly(c, timeout))
 			continue;
 		r = kipc__ring_wait_for(c, KIPC_SIDE_DATA, timeout);
 		if (r < 0)
@@ -226,7 +227,7 @@ int kipc__ring_base_recv(struct kipc_chan *base, struct kipc_msg *m, unsigned n,
 	if (kipc__unlikely(kipc__load_relaxed(&c->fault)))
 		return kipc__load_relaxed(&c->fault);
 	while ((r = kipc__ring_recv(&c->rx, m, n)) == 0) {
-		if (kipc__ring_wait_briefly(c, timeout))
+		if (kipc__ring_watch_briefly(c, timeout))
 			continue;
 		r = kipc__ring_wait_for(c, KIPC_SIDE_DATA, timeout);
 		if (r < 0)
@@ -303,7 +304,7 @@ static int await_bytes(struct kipc__ring_chan *c, int64_t timeout, int64_t *dead
 	} else {
 		*deadline = timeout > 0 ? kipc__deadline(timeout) : KIPC__NEVER;
 	}
-	return kipc__ring_wait_briefly(c, left) ? 0 : kipc__ring_wait_for(c, KIPC_SIDE_DATA, left);
+	return kipc__ring_watch_briefly(c, left) ? 0 : kipc__ring_wait_for(c, KIPC_SIDE_DATA, left);
 }
 
 ssize_t kipc__ring_base_read(struct kipc_chan *base, void *buf, size_t cap, int64_t timeout)

@@ -92,7 +92,7 @@ struct kipc__ring_chan {
 	int64_t looked_at;  /* coarse time of that */
 	unsigned lead;      /* what the sender is given in a stream, in turns */
 	unsigned lead_from; /* the streak when it was given last */
-	unsigned ahead_missed, ahead_rest; /* see kipc__ring_wait_ahead() */
+	unsigned ahead_missed, ahead_rest; /* see kipc__ring_watch_ahead() */
 
 	/* Cold. */
 	unsigned end;                 /* which end I am */

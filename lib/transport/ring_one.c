@@ -3,6 +3,7 @@
 #include "ring_bell.h"
 #include "ring_long.h"
 #include "ring_one.h"
+#include "ring_watch.h"
 
 static struct kipc__ring_chan *ring_of(struct kipc_chan *c)
 {
@@ -92,7 +93,7 @@ static kipc__noinline ssize_t recv_wide(struct kipc__ring_chan *c, void *buf, si
 static kipc__noinline ssize_t recv_watching(struct kipc__ring_chan *c, void *buf, size_t cap,
                                             int64_t timeout)
 {
-	if (!kipc__ring_wait_briefly(c, timeout))
+	if (!kipc__ring_watch_briefly(c, timeout))
 		return recv_slowly(c, buf, cap, timeout);
 	return kipc__ring_one_recv(&c->base, buf, cap, timeout);
 }

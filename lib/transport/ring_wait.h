@@ -24,14 +24,6 @@ bool kipc__ring_wait_sharing(const struct kipc__ring_chan *c);
 /* Wait until the side is ready. 0: it is; -EAGAIN, -ETIMEDOUT, -EINTR, -EPIPE, -EBADMSG. */
 int kipc__ring_wait_for(struct kipc__ring_chan *c, unsigned side, int64_t timeout);
 
-/* The last waits for data ended while spinning: watch for the length of a cache line's way and back before
- * any preparation for a longer wait, which takes as long. true: something has come.
- */
-bool kipc__ring_wait_briefly(struct kipc__ring_chan *c, int64_t timeout);
-
-/* A wait for room is over, with no sleep: give the receiver time to make more of it. */
-void kipc__ring_wait_ahead(struct kipc__ring_chan *c);
-
 /* Wait for any of KIPC_IN, KIPC_OUT; what is true, as kipc_wait(). */
 int kipc__ring_wait_events(struct kipc__ring_chan *c, unsigned events, int64_t timeout);
 
