@@ -263,10 +263,22 @@ bool kipc_wake_schedule(s64 deadline)
 	                                 current->timer_slack_ns, HRTIMER_MODE_ABS);
 }
 
-/* A woken thread is off the queue; where its wake-up turns out too early it lies down again. */
+/*
+ * A woken thread is off the queue; where its wake-up turns out too early it lies down again. Who rings
+ * wakes first and takes it off the queue afterwards, and a hostile mover can have taken its position
+ * back meanwhile. So the lock is waited for: a callback under way has finished then, and one that
+ * comes later finds a thread that it can wake. Without it the thread would sleep on, off the queue,
+ * and even the end of the mover would not reach it.
+ */
 static bool kipc_wake_is_off(struct kipc_waiter *waiter)
 {
-	return list_empty_careful(&waiter->entry.entry);
+	unsigned long flags;
+	bool off;
+
+	spin_lock_irqsave(&waiter->bell->queue.lock, flags);
+	off = list_empty(&waiter->entry.entry);
+	spin_unlock_irqrestore(&waiter->bell->queue.lock, flags);
+	return off;
 }
 
 static int kipc_wake_sleep(struct kipc_waiter *waiter, s64 deadline)
@@ -284,7 +296,8 @@ static int kipc_wake_sleep(struct kipc_waiter *waiter, s64 deadline)
 			rc = late ? -ETIMEDOUT : -ERESTARTSYS;
 			break;
 		}
-		if (kipc_wake_is_off(waiter)) {
+		/* Before the first sleep there is no hurry: who was woken returns at once from it. */
+		if (slept && kipc_wake_is_off(waiter)) {
 			__set_current_state(TASK_RUNNING);
 			kipc_wake_enqueue(waiter);
 			continue;
