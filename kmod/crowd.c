@@ -27,9 +27,6 @@
 /* How many one ring wakes itself, and while it holds the lock. */
 #define KIPC_CROWD_AT_ONCE 8
 
-/* Threads of one end that may sleep on a side: a bound for whoever walks over all of them. */
-#define KIPC_CROWD_THREADS 16
-
 /* A thread that sleeps; lives on its stack, which it does not leave without the lock. */
 struct kipc_crowd_sleeper {
 	struct list_head entry; /* empty: it was woken */
@@ -137,7 +134,7 @@ static int kipc_crowd_lie_down(struct kipc_crowd *crowd, struct kipc_crowd_sleep
 	spin_lock(&crowd->lock);
 	if ((kipc_crowd_word(crowd) ^ seen) & ~KIPC_ARMED_FLAGS)
 		rc = 0;
-	else if (sleeper->member->asleep == KIPC_CROWD_THREADS)
+	else if (sleeper->member->asleep == KIPC_WAKE_THREADS)
 		rc = -EBUSY;
 	if (rc > 0) {
 		sleeper->member->asleep++;

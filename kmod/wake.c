@@ -19,6 +19,8 @@
  * has published and wakes all whom it concerns, not one, so a thread that is chosen and leaves by
  * a signal owes nobody a wake-up; whom the position does not concern stays queued and armed. A
  * poller is told and leaves "armed"; it polls again before it sleeps, and that arms again.
+ *
+ * It is the mover's call that wakes all of them, with interrupts off: hence KIPC_WAKE_THREADS.
  */
 #include <linux/hrtimer.h>
 #include <linux/moduleparam.h>
@@ -212,20 +214,26 @@ static int kipc_wake_callback(struct wait_queue_entry *entry, unsigned int mode,
 	return 1;
 }
 
-/* (H) and (I). At the front, for a walk ends at the first exclusive poller that took it; those are at the
- * back.
+/* (H) and (I), when the bell has room for one more. At the front, for a walk ends at the first exclusive
+ * poller that took it; those are at the back.
  */
-static void kipc_wake_enqueue(struct kipc_waiter *waiter)
+static bool kipc_wake_enqueue(struct kipc_waiter *waiter)
 {
 	struct kipc_bell *bell = waiter->bell;
 	unsigned long flags;
+	bool room;
 
 	spin_lock_irqsave(&bell->queue.lock, flags);
-	__add_wait_queue(&bell->queue, &waiter->entry);
-	bell->parked++;
-	kipc_wake_set_armed(bell, KIPC_ARMED_PARKED);
+	room = bell->parked < KIPC_WAKE_THREADS;
+	if (room) {
+		__add_wait_queue(&bell->queue, &waiter->entry);
+		bell->parked++;
+		kipc_wake_set_armed(bell, KIPC_ARMED_PARKED);
+	}
 	spin_unlock_irqrestore(&bell->queue.lock, flags);
-	kipc_wake_fence(bell);
+	if (room)
+		kipc_wake_fence(bell);
+	return room;
 }
 
 static void kipc_wake_dequeue(struct kipc_waiter *waiter)
@@ -246,13 +254,14 @@ static void kipc_wake_dequeue(struct kipc_waiter *waiter)
 	spin_unlock_irqrestore(&bell->queue.lock, flags);
 }
 
-static void kipc_wake_lie_down(struct kipc_waiter *waiter, struct kipc_bell *bell, u64 position)
+static bool kipc_wake_lie_down(struct kipc_waiter *waiter, struct kipc_bell *bell, u64 position)
 {
 	init_waitqueue_func_entry(&waiter->entry, kipc_wake_callback);
+	INIT_LIST_HEAD(&waiter->entry.entry);
 	waiter->entry.private = current;
 	waiter->bell = bell;
 	waiter->position = position;
-	kipc_wake_enqueue(waiter);
+	return kipc_wake_enqueue(waiter);
 }
 
 bool kipc_wake_schedule(s64 deadline)
@@ -299,8 +308,10 @@ static int kipc_wake_sleep(struct kipc_waiter *waiter, s64 deadline)
 		/* Before the first sleep there is no hurry: who was woken returns at once from it. */
 		if (slept && kipc_wake_is_off(waiter)) {
 			__set_current_state(TASK_RUNNING);
-			kipc_wake_enqueue(waiter);
-			continue;
+			if (kipc_wake_enqueue(waiter))
+				continue;
+			rc = -EBUSY;
+			break;
 		}
 		slept = true;
 		late = kipc_wake_schedule(deadline);
@@ -319,18 +330,24 @@ int kipc_wake_wait(struct kipc_bell *bell, u64 position, s64 deadline)
 		atomic64_inc(&bell->sleeper->counts.waits_met);
 		return rc;
 	}
-	kipc_wake_lie_down(&waiter, bell, position);
+	if (!kipc_wake_lie_down(&waiter, bell, position))
+		return -EBUSY;
 	return kipc_wake_sleep(&waiter, deadline);
 }
 
+/* Rings in any case: what was published must not lie there because too many sleep elsewhere. */
 int kipc_wake_exchange(struct kipc_bell *ring, u32 hint, struct kipc_bell *bell, u64 position,
                        s64 deadline)
 {
 	struct kipc_waiter waiter;
+	bool lies = kipc_wake_lie_down(&waiter, bell, position);
+	int rc;
 
-	kipc_wake_lie_down(&waiter, bell, position);
 	kipc_wake_ring(ring, hint);
-	return kipc_wake_sleep(&waiter, deadline);
+	if (lies)
+		return kipc_wake_sleep(&waiter, deadline);
+	rc = kipc_wake_verdict(bell, position);
+	return rc == -EAGAIN ? -EBUSY : rc;
 }
 
 /* ---- waking ----------------------------------------------------------------------------- */

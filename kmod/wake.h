@@ -14,8 +14,10 @@
 
 struct file;
 struct mm_struct;
-
 struct seq_file;
+
+/* Threads of one end that may sleep on a side: a bound for whoever wakes all of them. */
+#define KIPC_WAKE_THREADS 16
 
 /* What an end has done; the numbers that STAT and fdinfo tell. */
 struct kipc_wake_counts {
@@ -59,7 +61,7 @@ void kipc_wake_init(struct kipc_bell *bell);
 
 /* Sleeps until the position is reached (0), the other side is gone (-EPIPE), the caller does not
  * own the sleeping end any more (-EPERM), the deadline passes (-ETIMEDOUT) or a signal comes
- * (-ERESTARTSYS).
+ * (-ERESTARTSYS); -EBUSY: KIPC_WAKE_THREADS do so already.
  */
 int kipc_wake_wait(struct kipc_bell *bell, u64 position, s64 deadline);
 

@@ -146,8 +146,8 @@
  *   -EACCES     ATTACH: the mode refuses; mmap: above the role
  *   -EPERM      ATTACH: the creator is not expect_uid; a call on an end that is not the caller's; mmap of
  *               DATA before CTRL (many ends); UNDO of what was not given to the caller
- *   -EBUSY      ATTACH: all ends (of that role) are taken; mmap: the end has an owner; SLEEP: 16 threads of
- *               this end sleep on that side
+ *   -EBUSY      ATTACH: all ends (of that role) are taken; mmap: the end has an owner; WAIT, XCHG, SLEEP:
+ *               16 threads of this end sleep on that side
  *   -ENOSPC     the user's limit on bytes or channels
  *   -ENOMEM     no memory, or the cgroup's limit
  *   -EMFILE     no free descriptor
@@ -160,6 +160,7 @@
  *   1  pair; names; WAIT, WAKE, XCHG, SHUTDOWN, HANDOVER, PEER, STAT
  *   1  pubsub, queue: ARM, SLEEP, RING, BIND, CUT, UNDO; INFO, CREATE, ATTACH and PEER grew at their
  *      ends. A module without them says -EINVAL to the kind, and leaves INFO.kinds zero
+ *   1  WAIT and XCHG: -EBUSY for the 17th thread that would sleep on a side of an end
  */
 #ifndef KIPC_DEV_H
 #define KIPC_DEV_H
@@ -266,6 +267,7 @@ struct kipc_ioc_self {
 
 /* WAIT returns 0 when the position that the peer of (ring, side) publishes is due (kipc_ring_due),
  * -EPIPE when that side is gone and it is not. May return 0 early: callers look again and loop.
+ * -EBUSY: too many threads sleep there, and it would have to.
  */
 struct kipc_ioc_wait {
 	__u32 size;
@@ -288,7 +290,9 @@ struct kipc_ioc_wake {
 	__u32 hint; /* KIPC_HINT_* */
 };
 
-/* Enqueue myself for wait, then ring wake's bell, then sleep: the answer cannot come between. */
+/* Enqueue myself for wait, then ring wake's bell, then sleep: the answer cannot come between. With
+ * -EBUSY it has rung, too.
+ */
 struct kipc_ioc_xchg {
 	__u32 size;
 	__u32 flags; /* zero */
