@@ -317,23 +317,56 @@ static struct kipc_owner *kipc_chan_get_owner(struct mm_struct *mm)
 	return owner == ERR_PTR(-EINTR) ? ERR_PTR(-ERESTARTNOINTR) : owner;
 }
 
+/* Under chan->lock. Whoever can still write what a free end sends is the only one who may own it next, or
+ * its messages would be taken for the new owner's.
+ */
+static int kipc_chan_may_write(const struct kipc_end *end, const struct mm_struct *mm)
+{
+	if (end->state == KIPC_END_DEAD)
+		return -EPIPE;
+	if (end->state == KIPC_END_LIVE)
+		return end->party.mm == mm ? 0 : -EBUSY;
+	return end->strays || (end->writer && end->writer != mm) ? -EBUSY : 0;
+}
+
+/* Under chan->lock: a writable mapping more, or one less. Those of one address space are counted apart:
+ * the owner's, or of a free end the last or the next one's. Its pages are mapped as long, so the pointer
+ * means no other.
+ */
+static void kipc_chan_count_in(struct kipc_end *end, struct mm_struct *mm)
+{
+	if (!end->writer && !end->strays)
+		end->writer = mm;
+	if (end->writer == mm)
+		end->writable++;
+	else
+		end->strays++;
+}
+
+static void kipc_chan_count_out(struct kipc_end *end, const struct mm_struct *mm)
+{
+	if (end->writer != mm)
+		end->strays--;
+	else if (!--end->writable)
+		end->writer = NULL;
+}
+
 int kipc_chan_map(struct kipc_end *end, struct mm_struct *mm)
 {
 	struct kipc_owner *owner = kipc_chan_get_owner(mm);
-	int rc = 0;
+	int rc;
 
 	if (IS_ERR(owner))
 		return PTR_ERR(owner);
 	spin_lock(&end->chan->lock);
-	if (end->state == KIPC_END_FREE) {
+	rc = kipc_chan_may_write(end, mm);
+	if (!rc)
+		kipc_chan_count_in(end, mm);
+	if (!rc && end->state == KIPC_END_FREE) {
 		kipc_chan_settle(end, owner);
 		owner = NULL;
-	} else if (end->state == KIPC_END_DEAD) {
-		rc = -EPIPE;
-	} else if (end->owner == owner) {
+	} else if (!rc) {
 		end->mappings++;
-	} else {
-		rc = -EBUSY;
 	}
 	spin_unlock(&end->chan->lock);
 	/* An end holds one reference on its owner, however often it is mapped. */
@@ -342,22 +375,36 @@ int kipc_chan_map(struct kipc_end *end, struct mm_struct *mm)
 	return rc;
 }
 
-void kipc_chan_remap(struct kipc_end *end, struct mm_struct *mm)
+int kipc_chan_map_data(struct kipc_end *end, struct mm_struct *mm)
+{
+	int rc;
+
+	spin_lock(&end->chan->lock);
+	rc = kipc_chan_may_write(end, mm);
+	if (!rc)
+		kipc_chan_count_in(end, mm);
+	spin_unlock(&end->chan->lock);
+	return rc;
+}
+
+void kipc_chan_remap(struct kipc_end *end, struct mm_struct *mm, bool owns)
 {
 	spin_lock(&end->chan->lock);
-	if (end->party.mm == mm)
+	kipc_chan_count_in(end, mm);
+	if (owns && end->party.mm == mm)
 		end->mappings++;
 	spin_unlock(&end->chan->lock);
 }
 
-/* The owner's last mapping goes while its process lives on. */
-void kipc_chan_unmap(struct kipc_end *end, struct mm_struct *mm)
+/* The owner's last mapping of the control area goes while its process lives on. */
+void kipc_chan_unmap(struct kipc_end *end, struct mm_struct *mm, bool owns)
 {
 	struct kipc_owner *owner = NULL;
 	bool last, polite;
 
 	spin_lock(&end->chan->lock);
-	last = end->party.mm == mm && !--end->mappings;
+	kipc_chan_count_out(end, mm);
+	last = owns && end->party.mm == mm && !--end->mappings;
 	polite = last && end->handover;
 	if (polite)
 		owner = kipc_chan_unsettle(end, KIPC_END_FREE);
@@ -403,15 +450,6 @@ int kipc_chan_handover(struct kipc_end *end)
 		end->handover = true;
 	spin_unlock(&end->chan->lock);
 	return rc;
-}
-
-int kipc_chan_may_write(const struct kipc_end *end)
-{
-	u32 state = READ_ONCE(end->state);
-
-	if (state == KIPC_END_DEAD)
-		return -EPIPE;
-	return state == KIPC_END_LIVE && READ_ONCE(end->party.mm) != current->mm ? -EBUSY : 0;
 }
 
 int kipc_chan_check_owner(const struct kipc_end *end)

@@ -34,6 +34,10 @@ struct kipc_end {
 	struct kipc_owner *owner; /* while live */
 	struct kipc_owned owned;
 	unsigned int mappings; /* of the control area, writable, by the owner */
+	struct mm_struct
+		*writer; /* an address space that has writable mappings; for comparison only */
+	unsigned int writable; /* so many, of any area */
+	unsigned int strays;   /* and so many are others', who inherited them */
 	bool handover;         /* the last unmapping is polite */
 	struct pid *pid;       /* of the last owner, NULL when there was none */
 	kuid_t uid;            /* of the last owner; before, of who attached, or of the creator */
@@ -77,15 +81,15 @@ static inline struct kipc_end *kipc_chan_peer(const struct kipc_end *end)
 /* Notes the caller as the one who attached. */
 void kipc_chan_meet(struct kipc_end *end);
 
-/* Life; see the picture in uapi/kipc_dev.h. */
+/* Life; see the picture in uapi/kipc_dev.h. Mapping writable, the control area or the data area: -EBUSY (it
+ * is somebody else's), -EPIPE (it is dead). owns: it is the control area.
+ */
 int kipc_chan_map(struct kipc_end *end, struct mm_struct *mm);
-void kipc_chan_remap(struct kipc_end *end, struct mm_struct *mm);
-void kipc_chan_unmap(struct kipc_end *end, struct mm_struct *mm);
+int kipc_chan_map_data(struct kipc_end *end, struct mm_struct *mm);
+void kipc_chan_remap(struct kipc_end *end, struct mm_struct *mm, bool owns);
+void kipc_chan_unmap(struct kipc_end *end, struct mm_struct *mm, bool owns);
 void kipc_chan_die(struct kipc_end *end, u32 gone);
 int kipc_chan_handover(struct kipc_end *end);
-
-/* 0, -EBUSY (it is somebody else's), -EPIPE (it is dead). */
-int kipc_chan_may_write(const struct kipc_end *end);
 
 /* Is the caller the owner? 0, -EPERM (it is somebody else's or nobody's), -EPIPE (it is dead). */
 int kipc_chan_check_owner(const struct kipc_end *end);

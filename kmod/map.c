@@ -43,17 +43,23 @@ int kipc_map_mremap(struct vm_area_struct *vma)
 	return -EINVAL;
 }
 
-/* mremap copies before it asks, and madvise(MADV_DOFORK) can undo VM_DONTCOPY. The channel counts
- * only what lies in the owner's address space.
+static bool kipc_map_owns(const struct vm_area_struct *vma)
+{
+	const struct kipc_area *area = vma->vm_private_data;
+
+	return area->owns;
+}
+
+/* Of what is mapped writable. mremap copies before it asks, and madvise(MADV_DOFORK) can undo VM_DONTCOPY.
  */
 static void kipc_map_open(struct vm_area_struct *vma)
 {
-	kipc_chan_remap(vma->vm_file->private_data, vma->vm_mm);
+	kipc_chan_remap(vma->vm_file->private_data, vma->vm_mm, kipc_map_owns(vma));
 }
 
 static void kipc_map_close(struct vm_area_struct *vma)
 {
-	kipc_chan_unmap(vma->vm_file->private_data, vma->vm_mm);
+	kipc_chan_unmap(vma->vm_file->private_data, vma->vm_mm, kipc_map_owns(vma));
 }
 
 const struct vm_operations_struct kipc_map_ops = {
@@ -62,7 +68,7 @@ const struct vm_operations_struct kipc_map_ops = {
 	.fault = kipc_map_fault,
 };
 
-static const struct vm_operations_struct kipc_map_owner_ops = {
+static const struct vm_operations_struct kipc_map_writer_ops = {
 	.open = kipc_map_open,
 	.close = kipc_map_close,
 	.may_split = kipc_map_may_split,
@@ -99,9 +105,7 @@ static int kipc_map_check(const struct kipc_end *end, const struct kipc_area *ar
 
 	if (rc || !(vma->vm_flags & VM_WRITE))
 		return rc;
-	if (area->writer != (int)end->index)
-		return -EACCES;
-	return kipc_chan_may_write(end);
+	return area->writer == (int)end->index ? 0 : -EACCES;
 }
 
 /* Pages of one step. A gigabyte of them takes a while. */
@@ -142,14 +146,15 @@ int kipc_map_file(struct file *file, struct vm_area_struct *vma)
 	struct kipc_end *end = file->private_data;
 	struct kipc_area *area = kipc_map_find(end->chan, vma);
 	int rc = kipc_map_check(end, area, vma);
-	bool owns;
+	bool writes = vma->vm_flags & VM_WRITE;
 
 	if (rc)
 		return rc;
-	owns = area->owns && (vma->vm_flags & VM_WRITE);
-	if (owns)
+	if (writes && area->owns)
 		rc = kipc_chan_map(end, vma->vm_mm);
+	else if (writes)
+		rc = kipc_chan_map_data(end, vma->vm_mm);
 	if (!rc)
-		kipc_map_area(area, vma, owns ? &kipc_map_owner_ops : &kipc_map_ops);
+		kipc_map_area(area, vma, writes ? &kipc_map_writer_ops : &kipc_map_ops);
 	return rc;
 }

@@ -34,7 +34,9 @@
  * Death sets bell.gone for both directions, ends[e].state, and wakes everybody: waiters, pollers,
  * SIGIO. Copies of the file in forked children cannot hide it. A second mmap of a live end's CTRL
  * by another process is -EBUSY, and so is a writable one of its DATA; by the same process they are
- * granted. Only the owner may WAIT, XCHG, WAKE, SHUTDOWN and HANDOVER a live end; other holders of
+ * granted. Of a free end DATA may be mapped writable before CTRL, by one process: as long as anything
+ * of the end is mapped writable anywhere, nobody else can own it or map it writable (-EBUSY). So what a
+ * live end sends is its owner's, whom PEER names, and who hands over unmaps DATA, too. Only the owner may WAIT, XCHG, WAKE, SHUTDOWN and HANDOVER a live end; other holders of
  * the file get -EPERM. A free end has no owner: whoever holds it may SHUTDOWN and HANDOVER (which
  * does nothing), the others are -EPERM. A dead end is -EPIPE for all of them and for writable
  * mappings; it may still be looked at.
@@ -146,7 +148,7 @@
  *   -EACCES     ATTACH: the mode refuses; mmap: above the role
  *   -EPERM      ATTACH: the creator is not expect_uid; a call on an end that is not the caller's; mmap of
  *               DATA before CTRL (many ends); UNDO of what was not given to the caller
- *   -EBUSY      ATTACH: all ends (of that role) are taken; mmap: the end has an owner; WAIT, XCHG, SLEEP:
+ *   -EBUSY      ATTACH: all ends (of that role) are taken; mmap: the end has an owner or a writer; WAIT, XCHG, SLEEP:
  *               16 threads of this end sleep on that side
  *   -ENOSPC     the user's limit on bytes or channels
  *   -ENOMEM     no memory, or the cgroup's limit
@@ -161,6 +163,7 @@
  *   1  pubsub, queue: ARM, SLEEP, RING, BIND, CUT, UNDO; INFO, CREATE, ATTACH and PEER grew at their
  *      ends. A module without them says -EINVAL to the kind, and leaves INFO.kinds zero
  *   1  WAIT and XCHG: -EBUSY for the 17th thread that would sleep on a side of an end
+ *   1  a pair: whoever has DATA of a free end mapped writable keeps others from owning it (-EBUSY)
  */
 #ifndef KIPC_DEV_H
 #define KIPC_DEV_H

@@ -341,6 +341,7 @@ Test(death, handover_is_none)
 
 	must_eq(uapi_call(fd[1], KIPC_IOC_HANDOVER, NULL), 0);
 	must_eq(s.status->ends[1].state, KIPC_END_LIVE);
+	must_sys(munmap(other.out, 2 * RING_BYTES));
 	side_unmap_own(&other);
 	must_eq(s.status->ends[1].state, KIPC_END_FREE);
 	check_gone(&s, 0);

@@ -12,6 +12,7 @@ TestSuite(hostile, .init = harness_begin);
 
 #define DATA  KIPC_SIDE_DATA
 #define SPACE KIPC_SIDE_SPACE
+#define PAGE  4096U
 
 /* ---- a position that is taken back -------------------------------------------------------- */
 
@@ -109,4 +110,116 @@ Test(hostile, few_threads_sleep_on_a_side)
 		must_eq(pthread_join(t[i].thread, NULL), 0);
 	must_eq(side_bell(&b.s[0], DATA)->armed, 0);
 	must_eq(side_wait(&b.s[0], DATA, 128, 0), -ETIMEDOUT);
+}
+
+/* ---- messages of a former holder ------------------------------------------------------------ */
+
+static int map_rw(int fd, uint64_t offset, uint64_t bytes, void **at)
+{
+	return uapi_map(fd, offset, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, at);
+}
+
+/* Ends as STATUS of any pair of this size has them. */
+static int map_ctrl(int fd, unsigned end, void **at)
+{
+	return map_rw(fd, (1 + end) * PAGE, PAGE, at);
+}
+
+static int map_data(int fd, unsigned end, void **at)
+{
+	return map_rw(fd, 3 * PAGE + 2 * end * RING_BYTES, 2 * RING_BYTES, at);
+}
+
+/* Somebody else, who is to own the end: refused, until the one before has let go. */
+static void succeed(struct peer *me, void *arg)
+{
+	int fd = *(int *)arg;
+
+	peer_expect(me, 't');
+	must_eq(map_ctrl(fd, 0, NULL), -EBUSY);
+	must_eq(map_data(fd, 0, NULL), -EBUSY);
+	peer_tell(me, 'b');
+	peer_expect(me, 'g');
+	must_eq(map_data(fd, 0, NULL), 0);
+	must_eq(map_ctrl(fd, 0, NULL), 0);
+	must_eq(map_ctrl(fd, 0, NULL), -EPIPE);
+}
+
+static void expect_refused(struct peer *p)
+{
+	peer_tell(p, 't');
+	peer_expect(p, 'b');
+}
+
+static void expect_granted(struct peer *p)
+{
+	peer_tell(p, 'g');
+	peer_end(p);
+}
+
+Test(hostile, who_wrote_into_a_free_end_is_no_others_ghost)
+{
+	struct peer p;
+	void *data;
+	int fd[2];
+
+	uapi_pair(fd);
+	peer_start(&p, succeed, &fd[0]);
+	must_eq(map_data(fd[0], 0, &data), 0);
+	expect_refused(&p);
+	must_eq(map_data(fd[0], 0, NULL), 0);
+	must_eq(map_ctrl(fd[1], 1, NULL), 0); /* ends do not depend on each other */
+	must_sys(munmap(data, 2 * RING_BYTES));
+	expect_granted(&p);
+}
+
+Test(hostile, who_hands_over_writes_no_more)
+{
+	struct peer p;
+	struct side s;
+	int fd[2];
+
+	uapi_pair(fd);
+	peer_start(&p, succeed, &fd[0]);
+	side_map(&s, fd[0]);
+	must_eq(uapi_call(fd[0], KIPC_IOC_HANDOVER, NULL), 0);
+	side_unmap_own(&s);
+	must_eq(s.status->ends[0].state, KIPC_END_FREE);
+	expect_refused(&p);
+	must_sys(munmap(s.out, 2 * RING_BYTES));
+	expect_granted(&p);
+}
+
+static void keep_a_copy(struct peer *me, void *arg)
+{
+	struct side *s = arg;
+
+	peer_expect(me, 'x');
+	s->out[0] = 1;
+	must_sys(munmap(s->out, 2 * RING_BYTES));
+	peer_tell(me, 'x');
+	peer_expect(me, 'x');
+}
+
+Test(hostile, a_copy_of_the_one_before_counts_as_well)
+{
+	struct peer p, copy;
+	struct side s;
+	int fd[2];
+
+	uapi_pair(fd);
+	peer_start(&p, succeed, &fd[0]);
+	side_map(&s, fd[0]);
+	must_sys(madvise(s.out, 2 * RING_BYTES, MADV_DOFORK));
+	peer_start(&copy, keep_a_copy, &s);
+	must_eq(uapi_call(fd[0], KIPC_IOC_HANDOVER, NULL), 0);
+	must_sys(munmap(s.out, 2 * RING_BYTES));
+	side_unmap_own(&s);
+	must_eq(map_ctrl(fd[0], 0, NULL), -EBUSY);
+	expect_refused(&p);
+	peer_tell(&copy, 'x');
+	peer_expect(&copy, 'x');
+	expect_granted(&p);
+	peer_tell(&copy, 'x');
+	peer_end(&copy);
 }
