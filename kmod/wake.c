@@ -5,7 +5,7 @@
  * The protocol and its letters stand in uapi/kipc_ring.h. Here is the sleeping side:
  *
  *   (H) enqueue, set armed             kipc_wake_enqueue, kipc_wake_arm; under queue.lock
- *   (I) full fence                     kipc_wake_fence, after the lock
+ *   (I) full fence                     kipc_fence_run, after the lock
  *   (J) load position and gone         kipc_wake_verdict, once for each look
  *
  * and what the mover's (G) leads to:
@@ -24,11 +24,10 @@
  */
 #include <linux/hrtimer.h>
 #include <linux/moduleparam.h>
-#include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
-#include <linux/smp.h>
 
 #include "compat.h"
+#include "fence.h"
 #include "wake.h"
 
 static bool kipc_same_cpu = true;
@@ -97,64 +96,6 @@ static int kipc_wake_verdict(const struct kipc_bell *bell, u64 position)
 
 /* ---- arming ----------------------------------------------------------------------------- */
 
-#ifdef CONFIG_X86
-static void kipc_wake_barrier(void *unused)
-{
-	smp_mb();
-}
-
-/* The owner's address space with a reference to its mm_struct, or NULL. */
-static struct mm_struct *kipc_wake_grab_mm(struct kipc_party *party)
-{
-	struct mm_struct *mm;
-
-	spin_lock(party->lock);
-	mm = party->mm;
-	if (mm)
-		mmgrab(mm);
-	spin_unlock(party->lock);
-	return mm;
-}
-
-/*
- * Executes the mover's (F) for it. A CPU that runs user code of an address space has set its bit
- * in mm_cpumask before, with a full barrier between the bit and the first instruction, and the
- * bit stays while the address space is loaded there, lazily too; invalidating TLBs on x86 stands
- * on the same promise. So of every CPU there is one of:
- *
- *   its bit is set         it executes a full barrier on our behalf, between (H) and (J): the
- *                          mover's prod is visible to (J), or its (G) is still to come
- *   it has left before     leaving is a full barrier: (J) sees what was published there
- *   it comes later         entering is a full barrier, after our own: its (G) sees armed
- */
-static void kipc_wake_fence_mover(struct kipc_bell *bell)
-{
-	struct mm_struct *mm = kipc_wake_grab_mm(bell->mover);
-
-	/* Nobody publishes; who comes next takes the channel's lock after us. */
-	if (!mm)
-		return;
-	on_each_cpu_mask(mm_cpumask(mm), kipc_wake_barrier, NULL, true);
-	mmdrop(mm);
-}
-#else
-static void kipc_wake_fence_mover(struct kipc_bell *bell)
-{
-}
-#endif
-
-/*
- * (I) On our CPU, and on the mover's where it leaves out its own. Not before armed is set and not
- * under queue.lock, whose holders have interrupts off. Not only when armed was clear before: the
- * sleeper may have lowered hints.data_at since, and the mover must not judge by the old one.
- */
-static void kipc_wake_fence(struct kipc_bell *bell)
-{
-	smp_mb(); /* (I) pairs with (F) */
-	if (READ_ONCE(bell->mover->ctrl->hints.fence) & KIPC_FENCE_PEER)
-		kipc_wake_fence_mover(bell);
-}
-
 /* (H) Under queue.lock. */
 static void kipc_wake_set_armed(struct kipc_bell *bell, u32 bit)
 {
@@ -185,7 +126,7 @@ static void kipc_wake_arm(struct kipc_bell *bell, u32 bit)
 	spin_lock_irqsave(&bell->queue.lock, flags);
 	kipc_wake_set_armed(bell, bit);
 	spin_unlock_irqrestore(&bell->queue.lock, flags);
-	kipc_wake_fence(bell);
+	kipc_fence_run(bell);
 }
 
 /* ---- sleeping --------------------------------------------------------------------------- */
@@ -232,7 +173,7 @@ static bool kipc_wake_enqueue(struct kipc_waiter *waiter)
 	}
 	spin_unlock_irqrestore(&bell->queue.lock, flags);
 	if (room)
-		kipc_wake_fence(bell);
+		kipc_fence_run(bell);
 	return room;
 }
 
