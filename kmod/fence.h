@@ -7,7 +7,10 @@
 
 struct kipc_bell;
 
-/* (I) On our CPU, and on the mover's where it leaves out its own. */
+/* Before (H), in a state in which it may sleep: sees to it that the mover is not disturbed too often. */
+void kipc_fence_pace(struct kipc_bell *bell);
+
+/* (I) On our CPU, and for the owner of the sleeping end on the mover's, where that leaves out its own. */
 void kipc_fence_run(struct kipc_bell *bell);
 
 #endif /* KIPC_FENCE_H */

@@ -123,6 +123,7 @@ static void kipc_wake_arm(struct kipc_bell *bell, u32 bit)
 {
 	unsigned long flags;
 
+	kipc_fence_pace(bell);
 	spin_lock_irqsave(&bell->queue.lock, flags);
 	kipc_wake_set_armed(bell, bit);
 	spin_unlock_irqrestore(&bell->queue.lock, flags);
@@ -164,6 +165,7 @@ static bool kipc_wake_enqueue(struct kipc_waiter *waiter)
 	unsigned long flags;
 	bool room;
 
+	kipc_fence_pace(bell);
 	spin_lock_irqsave(&bell->queue.lock, flags);
 	room = bell->parked < KIPC_WAKE_THREADS;
 	if (room) {

@@ -53,6 +53,7 @@ struct kipc_bell {
 	__poll_t key;            /* what a poller of this bell asks for */
 
 	unsigned int parked; /* threads in the queue */
+	s64 fenced;          /* until when fences of the mover's CPUs are booked, ns */
 	bool here;           /* wake on the waker's CPU, for the walk under way */
 	bool always;         /* stays armed: somebody wants SIGIO */
 };

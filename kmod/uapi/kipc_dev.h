@@ -23,6 +23,8 @@
  *   poll               EPOLLIN: the in ring is not empty, or its producer is gone
  *                      EPOLLOUT: cons reached hints.space_at, or the consumer is gone
  *                      EPOLLRDHUP: the in direction is over; EPOLLHUP: the other end is dead
+ *                      Others than its owner may poll an end, too, to look; they may miss what a peer
+ *                      publishes that leaves its fence to the owner (KIPC_FENCE_PEER)
  *   fcntl(F_SETOWN), O_ASYNC: SIGIO at every wake
  *
  * LIFE of an endpoint. It belongs to the process that maps its own CTRL area writable:
@@ -164,6 +166,7 @@
  *      ends. A module without them says -EINVAL to the kind, and leaves INFO.kinds zero
  *   1  WAIT and XCHG: -EBUSY for the 17th thread that would sleep on a side of an end
  *   1  a pair: whoever has DATA of a free end mapped writable keeps others from owning it (-EBUSY)
+ *   1  fences of a peer's CPUs are run for the owner alone, and 20,000 a second at most for each bell
  */
 #ifndef KIPC_DEV_H
 #define KIPC_DEV_H

@@ -4,6 +4,7 @@
  * the test ends.
  */
 #include <criterion/criterion.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -271,6 +272,70 @@ Test(lost, arming_runs_a_fence_where_the_peer_runs_and_only_on_its_wish)
 	}
 	must(calls[0] < 100);
 	must(calls[1] >= 100);
+	peer_tell(&p, 'x');
+	peer_end(&p);
+}
+
+/* A peer on CPU 1 that wants to be fenced, of an end that this process owns on CPU 0. */
+static void have_fenced_peer(struct peer *p, struct side *s)
+{
+	int fd[2];
+
+	if (!has_fence() || sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		harness_skip("fence", "no fence of the peer, or only one CPU");
+	pin(0);
+	uapi_pair(fd);
+	peer_start(p, run_elsewhere, &fd[1]);
+	side_map(s, fd[0]);
+	peer_expect(p, 'r');
+	peer_tell(p, 'f');
+	peer_expect(p, 'f');
+}
+
+static void poll_often(struct peer *me, void *arg)
+{
+	(void)me;
+	for (unsigned i = 0; i < 400; i++)
+		poll_now(*(int *)arg, POLLIN);
+}
+
+/* Copies of a file are easily had, and nobody but the owner is promised a wake-up. */
+Test(lost, nobody_but_the_owner_has_the_peer_fenced)
+{
+	struct peer p, stranger;
+	unsigned long before;
+	struct side s;
+
+	have_fenced_peer(&p, &s);
+	before = count_remote_calls();
+	peer_start(&stranger, poll_often, &s.fd);
+	peer_end(&stranger);
+	must(count_remote_calls() - before < 200);
+	before = count_remote_calls();
+	poll_often(NULL, &s.fd);
+	must(count_remote_calls() - before >= 200);
+	peer_tell(&p, 'x');
+	peer_end(&p);
+}
+
+#define FENCE_BURST 64 /* the module's */
+#define FENCE_GAP   (50 * 1000)
+
+/* However often the owner arms. The slack is for calls that have nothing to do with it. */
+Test(lost, a_peer_is_fenced_only_so_often)
+{
+	unsigned long calls, before;
+	struct peer p;
+	struct side s;
+	int64_t start;
+
+	have_fenced_peer(&p, &s);
+	start = harness_now();
+	before = count_remote_calls();
+	for (unsigned i = 0; i < 2000; i++)
+		must_eq(side_wait(&s, DATA, 8, 0), -ETIMEDOUT);
+	calls = count_remote_calls() - before;
+	must(calls <= FENCE_BURST + (unsigned long)((harness_now() - start) / FENCE_GAP) + 200);
 	peer_tell(&p, 'x');
 	peer_end(&p);
 }
