@@ -315,3 +315,11 @@ void kipc_hub_show_place(struct kipc_hub *hub, unsigned int end, u32 state, u32 
 	WRITE_ONCE(shared->generation, place->generation);
 	WRITE_ONCE(shared->state, (u32)place->version << 16 | by << 8 | state);
 }
+
+bool kipc_hub_mark(u64 set[2], unsigned int end, bool on)
+{
+	u64 bit = BIT_ULL(end % 64), word = set[end / 64];
+
+	WRITE_ONCE(set[end / 64], on ? word | bit : word & ~bit);
+	return word & bit;
+}

@@ -82,6 +82,9 @@ const u64 *kipc_hub_word(const struct kipc_hub *hub, u64 offset);
 /* Under hub->lock: what STATUS says of a place; the cleaner is an end, or KIPC_END_NONE. */
 void kipc_hub_show_place(struct kipc_hub *hub, unsigned int end, u32 state, u32 cleaner);
 
+/* Under hub->lock: sets or clears a bit of a set of ends that others look at; says what it was. */
+bool kipc_hub_mark(u64 set[2], unsigned int end, bool on);
+
 /* Something happened to the ends: everybody on that side looks. */
 static inline void kipc_hub_tell(struct kipc_hub *hub, unsigned int side)
 {

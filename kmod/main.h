@@ -31,7 +31,7 @@
  * A channel with many ends (pubsub, queue) is made of the same parts, but its ends come and go:
  *
  *     endpoint file (seatfile.c) -- kipc_seat --> kipc_hub (hub.c) --> places, 2 kipc_crowd (crowd.c)
- *                                    (seat.c)        |        bells with many sleepers
+ *                            (seat.c, undo.c)        |        bells with many sleepers
  *                                       |            +---> name, user, 3 areas: STATUS, CTRL, DATA
  *                                       v
  *                                  kipc_owner

@@ -4,9 +4,7 @@
  *
  * A place outlives who has it; a seat is one stay there. It is dead for ever when its owner ends or
  * unmaps the control page. The place is given to somebody else when nothing that the dead one could
- * write is mapped any more, and, in a queue, when what it held is undone. Undoing is the work of
- * survivors, for the kernel does not follow what they write; it only sees to it that each dead end is
- * undone by one of them, and by another one when that dies over it.
+ * write is mapped any more, and, in a queue, when what it held is undone (undo.c).
  */
 #include <linux/cred.h>
 #include <linux/jiffies.h>
@@ -14,6 +12,7 @@
 #include <linux/slab.h>
 
 #include "seat.h"
+#include "undo.h"
 
 /* How long a newcomer waits for a place that is about to be free. */
 #define KIPC_SEAT_PATIENCE (HZ / 10)
@@ -37,15 +36,6 @@ static bool kipc_seat_publishes(const struct kipc_seat *seat)
 static u32 *kipc_seat_gone(const struct kipc_seat *seat)
 {
 	return &seat->hub->status->bells[0].data.gone;
-}
-
-/* Under hub->lock: sets or clears a bit of a set of ends that others look at; says what it was. */
-static bool kipc_seat_mark(u64 set[2], unsigned int end, bool on)
-{
-	u64 bit = BIT_ULL(end % 64), word = set[end / 64];
-
-	WRITE_ONCE(set[end / 64], on ? word | bit : word & ~bit);
-	return word & bit;
 }
 
 /* ---- taking a place --------------------------------------------------------------------- */
@@ -179,22 +169,7 @@ static void kipc_seat_bequeath(struct kipc_seat *seat)
 	                                         : KIPC_END_DEAD,
 	                    KIPC_END_NONE);
 	if (place->reap)
-		kipc_seat_mark(hub->status->sets.undone, seat->index, true);
-}
-
-/* Under hub->lock: others have to finish what this one was undoing. */
-static void kipc_seat_resign(struct kipc_seat *seat)
-{
-	struct kipc_hub *hub = seat->hub;
-	unsigned int end;
-
-	for (end = 0; end < hub->nr_ends; end++) {
-		if (hub->places[end].undoer != seat)
-			continue;
-		hub->places[end].undoer = NULL;
-		kipc_hub_show_place(hub, end, KIPC_END_REAP, KIPC_END_NONE);
-		kipc_seat_mark(hub->status->sets.undone, end, true);
-	}
+		kipc_hub_mark(hub->status->sets.undone, seat->index, true);
 }
 
 /* Those whom this death concerns look around, and whoever sleeps as the dead one. */
@@ -240,8 +215,8 @@ static void kipc_seat_die(struct kipc_seat *seat, u32 gone)
 			kipc_seat_bequeath(seat);
 		if (was_live && kipc_seat_publishes(seat))
 			kipc_seat_set_gone(seat, gone);
-		kipc_seat_resign(seat);
-		kipc_seat_mark(hub->status->sets.bound, seat->index, false);
+		kipc_undo_resign(seat);
+		kipc_hub_mark(hub->status->sets.bound, seat->index, false);
 		if (!seat->writable)
 			kipc_seat_leave_place(seat);
 		hub->over = !--hub->present;
@@ -388,8 +363,8 @@ void kipc_seat_bind(struct kipc_seat *seat, bool bound)
 
 	smp_mb(); /* the position that the caller has stored comes before (Q) */
 	spin_lock(&hub->lock);
-	was = kipc_seat_mark(hub->status->sets.bound, seat->index,
-	                     bound && seat->state == KIPC_END_LIVE);
+	was = kipc_hub_mark(hub->status->sets.bound, seat->index,
+	                    bound && seat->state == KIPC_END_LIVE);
 	spin_unlock(&hub->lock);
 	smp_mb(); /* (Q): what the caller loads then comes behind it */
 	if (was && !bound)
@@ -440,60 +415,4 @@ void kipc_seat_shut(struct kipc_seat *seat)
 		kipc_seat_bind(seat, false);
 	else
 		kipc_seat_let_go(seat);
-}
-
-/* ---- undoing ---------------------------------------------------------------------------- */
-
-/* Under hub->lock. */
-static void kipc_seat_finish(struct kipc_hub *hub, unsigned int end)
-{
-	struct kipc_place *place = &hub->places[end];
-
-	place->reap = false;
-	place->undoer = NULL;
-	kipc_hub_show_place(hub, end, KIPC_END_DEAD, KIPC_END_NONE);
-}
-
-/* Under hub->lock: the next end that nobody is undoing becomes the caller's. */
-static void kipc_seat_assign(struct kipc_seat *seat, struct kipc_ioc_undo *arg)
-{
-	struct kipc_hub *hub = seat->hub;
-	unsigned int end = 0;
-
-	arg->end = KIPC_END_NONE;
-	arg->again = 0;
-	while (end < hub->nr_ends && !(hub->places[end].reap && !hub->places[end].undoer))
-		end++;
-	if (end == hub->nr_ends)
-		return;
-	arg->end = end;
-	arg->again = hub->places[end].begun;
-	hub->places[end].begun = true;
-	hub->places[end].undoer = seat;
-	kipc_seat_mark(hub->status->sets.undone, end, false);
-	kipc_hub_show_place(hub, end, KIPC_END_REAP, seat->index);
-}
-
-int kipc_seat_undo(struct kipc_seat *seat, struct kipc_ioc_undo *arg)
-{
-	struct kipc_hub *hub = seat->hub;
-	bool done = arg->done != KIPC_END_NONE;
-	int rc = 0;
-
-	spin_lock(&hub->lock);
-	if (seat->state != KIPC_END_LIVE)
-		rc = -EPIPE;
-	else if (done && (arg->done >= hub->nr_ends || hub->places[arg->done].undoer != seat))
-		rc = -EPERM;
-	if (!rc && done)
-		kipc_seat_finish(hub, arg->done);
-	if (!rc)
-		kipc_seat_assign(seat, arg);
-	spin_unlock(&hub->lock);
-	if (rc || !done)
-		return rc;
-	kipc_hub_tell(hub, KIPC_SIDE_DATA);
-	kipc_hub_tell(hub, KIPC_SIDE_SPACE);
-	wake_up_all(&hub->vacancy);
-	return 0;
 }

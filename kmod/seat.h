@@ -59,7 +59,4 @@ void kipc_seat_cut(struct kipc_seat *seat, const u64 ends[2]);
 bool kipc_seat_shuts(const struct kipc_seat *seat, u32 dirs);
 void kipc_seat_shut(struct kipc_seat *seat);
 
-/* queue: what was given to this end is done (or KIPC_END_NONE), and the next: -EPERM. */
-int kipc_seat_undo(struct kipc_seat *seat, struct kipc_ioc_undo *arg);
-
 #endif /* KIPC_SEAT_H */

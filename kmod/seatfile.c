@@ -13,6 +13,7 @@
 #include "map.h"
 #include "seat.h"
 #include "seatfile.h"
+#include "undo.h"
 
 static struct kipc_seat *kipc_seat_of(const struct kipc_call *call)
 {
@@ -168,7 +169,7 @@ static long kipc_seat_call_undo(struct kipc_call *call)
 		return -EINVAL;
 	rc = kipc_seat_check_owner(seat);
 	if (!rc)
-		rc = kipc_seat_undo(seat, &call->arg.undo);
+		rc = kipc_undo_next(seat, &call->arg.undo);
 	return rc ?: kipc_call_reply(call);
 }
 
