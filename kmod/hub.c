@@ -4,6 +4,7 @@
  */
 #include <linux/cred.h>
 #include <linux/log2.h>
+#include <linux/nospec.h>
 #include <linux/random.h>
 #include <linux/slab.h>
 
@@ -290,10 +291,12 @@ struct kipc_hub *kipc_hub_find(const struct kipc_ioc_attach *arg)
 static const u64 *kipc_hub_area_word(const struct kipc_area *area, u64 offset)
 {
 	u64 at = offset - area->offset;
+	unsigned long index = at >> PAGE_SHIFT;
 
-	if (offset < area->offset || at >= (u64)area->nr_pages * PAGE_SIZE)
+	if (offset < area->offset || index >= area->nr_pages)
 		return NULL;
-	return page_address(area->pages[at >> PAGE_SHIFT]) + offset_in_page(at);
+	index = array_index_nospec(index, area->nr_pages);
+	return page_address(area->pages[index]) + offset_in_page(at);
 }
 
 const u64 *kipc_hub_word(const struct kipc_hub *hub, u64 offset)

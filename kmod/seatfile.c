@@ -5,6 +5,7 @@
 #include <linux/compat.h>
 #include <linux/fs.h>
 #include <linux/module.h>
+#include <linux/nospec.h>
 #include <linux/pid_namespace.h>
 #include <linux/seq_file.h>
 #include <linux/uidgid.h>
@@ -22,9 +23,13 @@ static struct kipc_seat *kipc_seat_of(const struct kipc_call *call)
 
 /* ---- sides ------------------------------------------------------------------------------ */
 
-static bool kipc_seat_has_side(u32 side)
+/* Is it a side? Then it is one that may be an index, for a CPU that runs ahead of the answer, too. */
+static bool kipc_seat_check_side(u32 *side)
 {
-	return side == KIPC_SIDE_DATA || side == KIPC_SIDE_SPACE;
+	bool known = *side == KIPC_SIDE_DATA || *side == KIPC_SIDE_SPACE;
+
+	*side = array_index_nospec(*side, KIPC_SIDE_SPACE + 1);
+	return known;
 }
 
 /* Does this end wait there? A publisher for space, a subscriber for data, an end of a queue for both. */
@@ -35,17 +40,17 @@ static bool kipc_seat_waits(const struct kipc_seat *seat, u32 side)
 	return side == (seat->index == 0 ? KIPC_SIDE_SPACE : KIPC_SIDE_DATA);
 }
 
-static struct kipc_crowd *kipc_seat_wait_crowd(const struct kipc_seat *seat, u32 side)
+static struct kipc_crowd *kipc_seat_wait_crowd(const struct kipc_seat *seat, u32 *side)
 {
-	if (!kipc_seat_has_side(side) || !kipc_seat_waits(seat, side))
+	if (!kipc_seat_check_side(side) || !kipc_seat_waits(seat, *side))
 		return NULL;
-	return &seat->hub->crowds[side];
+	return &seat->hub->crowds[*side];
 }
 
 /* In a pubsub an end rings where it does not wait. */
 static struct kipc_crowd *kipc_seat_ring_crowd(const struct kipc_seat *seat, u32 side)
 {
-	if (!kipc_seat_has_side(side))
+	if (!kipc_seat_check_side(&side))
 		return NULL;
 	if (seat->hub->kind == KIPC_KIND_PUBSUB && kipc_seat_waits(seat, side))
 		return NULL;
@@ -58,7 +63,7 @@ static long kipc_seat_arm(struct kipc_call *call)
 {
 	struct kipc_ioc_arm *arg = &call->arg.arm;
 	struct kipc_seat *seat = kipc_seat_of(call);
-	struct kipc_crowd *crowd = kipc_seat_wait_crowd(seat, arg->side);
+	struct kipc_crowd *crowd = kipc_seat_wait_crowd(seat, &arg->side);
 	bool polls = arg->how == KIPC_ARMED_POLLED;
 	long rc;
 
@@ -89,9 +94,9 @@ static int kipc_seat_find_word(const struct kipc_seat *seat, const struct kipc_i
 
 static long kipc_seat_sleep(struct kipc_call *call)
 {
-	const struct kipc_ioc_sleep *arg = &call->arg.sleep;
+	struct kipc_ioc_sleep *arg = &call->arg.sleep;
 	struct kipc_seat *seat = kipc_seat_of(call);
-	struct kipc_crowd *crowd = kipc_seat_wait_crowd(seat, arg->side);
+	struct kipc_crowd *crowd = kipc_seat_wait_crowd(seat, &arg->side);
 	struct kipc_crowd_bed bed = { .seen = arg->seen, .value = arg->value };
 	bool slept;
 	long rc;
@@ -213,7 +218,7 @@ static long kipc_seat_peer(struct kipc_call *call)
 
 	if (arg->end >= hub->nr_ends || arg->reserved2)
 		return -EINVAL;
-	place = &hub->places[arg->end];
+	place = &hub->places[array_index_nospec(arg->end, hub->nr_ends)];
 	spin_lock(&hub->lock);
 	arg->state = place->state;
 	arg->generation = place->generation;

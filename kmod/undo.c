@@ -5,6 +5,8 @@
  * Undoing is the work of survivors, for the kernel does not follow what they write. It only sees to it
  * that each dead end is undone by one of them, and by another one when that dies over it.
  */
+#include <linux/nospec.h>
+
 #include "seat.h"
 #include "undo.h"
 
@@ -52,6 +54,16 @@ static void kipc_undo_assign(struct kipc_seat *seat, struct kipc_ioc_undo *arg)
 	kipc_hub_show_place(hub, end, KIPC_END_REAP, seat->index);
 }
 
+/* Under hub->lock: was this end given to that one? */
+static bool kipc_undo_is_mine(const struct kipc_seat *seat, u32 end)
+{
+	const struct kipc_hub *hub = seat->hub;
+
+	if (end >= hub->nr_ends)
+		return false;
+	return hub->places[array_index_nospec(end, hub->nr_ends)].undoer == seat;
+}
+
 int kipc_undo_next(struct kipc_seat *seat, struct kipc_ioc_undo *arg)
 {
 	struct kipc_hub *hub = seat->hub;
@@ -61,7 +73,7 @@ int kipc_undo_next(struct kipc_seat *seat, struct kipc_ioc_undo *arg)
 	spin_lock(&hub->lock);
 	if (seat->state != KIPC_END_LIVE)
 		rc = -EPIPE;
-	else if (done && (arg->done >= hub->nr_ends || hub->places[arg->done].undoer != seat))
+	else if (done && !kipc_undo_is_mine(seat, arg->done))
 		rc = -EPERM;
 	if (!rc && done)
 		kipc_undo_finish(hub, arg->done);
