@@ -195,10 +195,11 @@ static bool kipc_end_writable(const struct kipc_end *end)
 	return kipc_wake_due(end->space, READ_ONCE(end->party.ctrl->hints.space_at));
 }
 
+/* Ready is what does not block, so a direction that this end itself has shut is ready, as for WAIT. */
 static __poll_t kipc_end_ready(const struct kipc_end *end)
 {
-	u32 in_gone = READ_ONCE(end->data->other->shared->gone);
-	u32 out_gone = READ_ONCE(end->space->other->shared->gone);
+	bool in_gone = kipc_wake_over(end->data);
+	bool out_gone = kipc_wake_over(end->space);
 	__poll_t ready = 0;
 
 	if (in_gone || kipc_end_readable(end))

@@ -73,8 +73,7 @@ bool kipc_wake_due(const struct kipc_bell *bell, u64 position)
 	return kipc_ring_due(READ_ONCE(*bell->position), position);
 }
 
-/* Nobody will move what this bell waits for, or nobody may wait for it. */
-static bool kipc_wake_over(const struct kipc_bell *bell)
+bool kipc_wake_over(const struct kipc_bell *bell)
 {
 	return READ_ONCE(bell->other->shared->gone) || READ_ONCE(bell->shared->gone);
 }

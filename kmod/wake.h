@@ -85,6 +85,9 @@ void kipc_wake_always(struct kipc_bell *bell, bool always);
 /* Has the mover reached the position? */
 bool kipc_wake_due(const struct kipc_bell *bell, u64 position);
 
+/* Will nobody move what this bell waits for, or may nobody wait for it? */
+bool kipc_wake_over(const struct kipc_bell *bell);
+
 /* One bell's part of a poll: arms it when the poller asks for it. The caller looks afterwards. */
 void kipc_wake_poll(struct kipc_bell *bell, struct file *file, poll_table *table);
 

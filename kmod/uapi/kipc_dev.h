@@ -20,9 +20,10 @@
  *   KIPC_IOC_HANDOVER  let another process have this end: the next unmap is no death
  *   KIPC_IOC_PEER      who holds the other end; credentials attested by the kernel
  *   KIPC_IOC_STAT      counters of this end
- *   poll               EPOLLIN: the in ring is not empty, or its producer is gone
- *                      EPOLLOUT: cons reached hints.space_at, or the consumer is gone
- *                      EPOLLRDHUP: the in direction is over; EPOLLHUP: the other end is dead
+ *   poll               EPOLLIN: the in ring is not empty, or the in direction is over
+ *                      EPOLLOUT: cons reached hints.space_at, or the out direction is over
+ *                      EPOLLRDHUP: the in direction is over; EPOLLHUP: an end is dead
+ *                      A direction is over when the other end is gone, or either end has shut it
  *                      Others than its owner may poll an end, too, to look; they may miss what a peer
  *                      publishes that leaves its fence to the owner (KIPC_FENCE_PEER)
  *   fcntl(F_SETOWN), O_ASYNC: SIGIO at every wake
@@ -167,6 +168,7 @@
  *   1  WAIT and XCHG: -EBUSY for the 17th thread that would sleep on a side of an end
  *   1  a pair: whoever has DATA of a free end mapped writable keeps others from owning it (-EBUSY)
  *   1  fences of a peer's CPUs are run for the owner alone, and 20,000 a second at most for each bell
+ *   1  poll: what this end itself has shut is ready, as WAIT has always said -EPIPE to it
  */
 #ifndef KIPC_DEV_H
 #define KIPC_DEV_H

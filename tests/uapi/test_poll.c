@@ -75,11 +75,35 @@ Test(poll, shutdown_is_told_by_direction)
 	must_eq(poll_now(b.s[0].fd, ALL), 0);
 	must_eq(side_shutdown(&b.s[1], KIPC_DIR_OUT), 0);
 	must_eq(poll_now(b.s[0].fd, ALL), POLLIN | POLLRDHUP);
-	must_eq(poll_now(b.s[1].fd, ALL), 0);
+	must_eq(poll_now(b.s[1].fd, ALL), POLLOUT); /* it would not wait there */
 	must_eq(side_shutdown(&b.s[1], KIPC_DIR_IN), 0);
 	must_eq(poll_now(b.s[0].fd, ALL), POLLIN | POLLRDHUP | POLLOUT);
+	must_eq(poll_now(b.s[1].fd, ALL), POLLIN | POLLRDHUP | POLLOUT);
 	must_eq(side_shutdown(&b.s[0], KIPC_DIR_IN | KIPC_DIR_OUT), 0);
 	must_eq(poll_now(b.s[1].fd, ALL), POLLIN | POLLRDHUP | POLLOUT);
+}
+
+/* A thread polls, another one of the same process shuts what it waits for. */
+Test(poll, ones_own_shutdown_ends_a_poll)
+{
+	static const struct {
+		unsigned dir;
+		uint32_t asked, heard;
+	} cases[] = {
+		{ KIPC_DIR_IN, EPOLLIN | EPOLLRDHUP, EPOLLIN | EPOLLRDHUP },
+		{ KIPC_DIR_OUT, EPOLLOUT | EPOLLRDHUP, EPOLLOUT },
+	};
+
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct listener l;
+		struct both b;
+
+		both_map(&b, 0, 0);
+		b.s[0].own->hints.space_at = 8;
+		listener_start(&l, b.s[0].fd, cases[i].asked);
+		must_eq(side_shutdown(&b.s[0], cases[i].dir), 0);
+		must_eq(listener_end(&l), cases[i].heard);
+	}
 }
 
 Test(poll, death_is_told_even_to_who_asked_for_nothing)
