@@ -371,13 +371,16 @@ void kipc_seat_bind(struct kipc_seat *seat, bool bound)
 		kipc_hub_tell(hub, KIPC_SIDE_SPACE);
 }
 
+/* So may be the caller's own, and then others may belong to its successor by now. */
 void kipc_seat_cut(struct kipc_seat *seat, const u64 ends[2])
 {
 	u64 *set = seat->hub->status->sets.bound;
 
 	spin_lock(&seat->hub->lock);
-	WRITE_ONCE(set[0], set[0] & ~ends[0]);
-	WRITE_ONCE(set[1], set[1] & ~ends[1]);
+	if (seat->state == KIPC_END_LIVE) {
+		WRITE_ONCE(set[0], set[0] & ~ends[0]);
+		WRITE_ONCE(set[1], set[1] & ~ends[1]);
+	}
 	spin_unlock(&seat->hub->lock);
 	smp_mb(); /* before the caller overwrites what they have not released */
 }
