@@ -230,8 +230,8 @@ static int kipc_end_fasync(int fd, struct file *file, int on)
 
 	if (rc < 0)
 		return rc;
-	kipc_wake_always(end->data, on);
-	kipc_wake_always(end->space, on);
+	kipc_wake_always(end->data);
+	kipc_wake_always(end->space);
 	return 0;
 }
 

@@ -352,11 +352,16 @@ void kipc_wake_shake(struct kipc_bell *bell)
 	kipc_wake_walk(bell, KIPC_HINT_NONE, 0);
 }
 
-void kipc_wake_always(struct kipc_bell *bell, bool always)
+/* Two threads may switch it on and off at the same time. Each comes here after its change of the list, so
+ * who comes last has seen both.
+ */
+void kipc_wake_always(struct kipc_bell *bell)
 {
 	unsigned long flags;
+	bool always;
 
 	spin_lock_irqsave(&bell->queue.lock, flags);
+	always = READ_ONCE(bell->sleeper->fasync);
 	bell->always = always;
 	spin_unlock_irqrestore(&bell->queue.lock, flags);
 	if (always)

@@ -79,8 +79,8 @@ void kipc_wake_leave(struct kipc_bell *bell, u32 gone);
 /* Ends every sleep of this end without a reason, to have its sleepers look around. */
 void kipc_wake_shake(struct kipc_bell *bell);
 
-/* SIGIO wants to hear everything. */
-void kipc_wake_always(struct kipc_bell *bell, bool always);
+/* Whoever wants SIGIO wants to hear everything: looks whether there is anybody. */
+void kipc_wake_always(struct kipc_bell *bell);
 
 /* Has the mover reached the position? */
 bool kipc_wake_due(const struct kipc_bell *bell, u64 position);
