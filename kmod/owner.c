@@ -7,6 +7,7 @@
  * large process, and whoever else holds copies of its files. The unmapping of single areas comes
  * later and the files may live on in children for ever.
  */
+#include <linux/sched.h>
 #include <linux/slab.h>
 
 #include "main.h"
@@ -44,15 +45,18 @@ static struct kipc_owned *kipc_owner_first(struct kipc_owner *owner)
 }
 
 /* The address space has no user left, so nothing is mapped or unmapped in it meanwhile, and its
- * mappings still hold the files of what is owned. Each death takes its thing off the list.
+ * mappings still hold the files of what is owned. Each death takes its thing off the list. There may be
+ * as many as a user may have channels.
  */
 static void kipc_owner_release(struct mmu_notifier *notifier, struct mm_struct *mm)
 {
 	struct kipc_owner *owner = kipc_owner_of(notifier);
 	struct kipc_owned *owned;
 
-	while ((owned = kipc_owner_first(owner)))
+	while ((owned = kipc_owner_first(owner))) {
 		owned->die(owned);
+		cond_resched();
+	}
 }
 
 static const struct mmu_notifier_ops kipc_owner_ops = {
