@@ -58,8 +58,14 @@ void kipc_crowd_init(struct kipc_crowd *crowd)
 	spin_lock_init(&crowd->lock);
 	INIT_LIST_HEAD(&crowd->sleepers);
 	INIT_LIST_HEAD(&crowd->called);
+	INIT_LIST_HEAD(&crowd->polled);
 	INIT_WORK(&crowd->calling, kipc_crowd_call_rest);
-	init_waitqueue_head(&crowd->pollers);
+}
+
+void kipc_crowd_enter(struct kipc_crowd_member *member, wait_queue_head_t *pollers)
+{
+	INIT_LIST_HEAD(&member->entry);
+	member->pollers = pollers;
 }
 
 /* ---- arming ----------------------------------------------------------------------------- */
@@ -71,7 +77,7 @@ static u32 kipc_crowd_word(const struct kipc_crowd *crowd)
 
 	if (crowd->early || !list_empty(&crowd->sleepers))
 		word |= KIPC_ARMED_PARKED;
-	if (crowd->polled)
+	if (!list_empty(&crowd->polled))
 		word |= KIPC_ARMED_POLLED;
 	return word;
 }
@@ -85,10 +91,23 @@ static void kipc_crowd_show(struct kipc_crowd *crowd)
 		WRITE_ONCE(crowd->shared->armed, word);
 }
 
-/* All of them, exclusive ones too: they poll files of different ends. */
-static void kipc_crowd_tell_pollers(struct kipc_crowd *crowd)
+/* All who poll this file, exclusive ones too; without a key those as well who asked for nothing. */
+static void kipc_crowd_tell(const struct kipc_crowd_member *member, __poll_t key)
 {
-	__wake_up(&crowd->pollers, TASK_NORMAL, 0, poll_to_key(crowd->key));
+	__wake_up(member->pollers, TASK_NORMAL, 0, poll_to_key(key));
+}
+
+/* Under lock: they are to arm again before they are told again. Says whether there was one. */
+static bool kipc_crowd_tell_polled(struct kipc_crowd *crowd)
+{
+	struct kipc_crowd_member *member, *next;
+	bool any = !list_empty(&crowd->polled);
+
+	list_for_each_entry_safe (member, next, &crowd->polled, entry) {
+		list_del_init(&member->entry);
+		kipc_crowd_tell(member, crowd->key);
+	}
+	return any;
 }
 
 u32 kipc_crowd_arm(struct kipc_crowd *crowd, struct kipc_crowd_member *poller)
@@ -97,7 +116,7 @@ u32 kipc_crowd_arm(struct kipc_crowd *crowd, struct kipc_crowd_member *poller)
 
 	spin_lock(&crowd->lock);
 	if (poller) {
-		crowd->polled = true;
+		list_move_tail(&poller->entry, &crowd->polled);
 		poller->polls = true;
 		poller->events = crowd->events;
 	} else {
@@ -110,16 +129,24 @@ u32 kipc_crowd_arm(struct kipc_crowd *crowd, struct kipc_crowd_member *poller)
 	return word;
 }
 
-/* The flag stays: others may poll, and one ring too many is harmless. */
-u32 kipc_crowd_disarm(struct kipc_crowd *crowd, struct kipc_crowd_member *poller)
+u32 kipc_crowd_forget(struct kipc_crowd *crowd, struct kipc_crowd_member *member)
 {
 	u32 word;
 
 	spin_lock(&crowd->lock);
-	poller->polls = false;
+	list_del_init(&member->entry);
+	member->polls = false;
+	kipc_crowd_show(crowd);
 	word = crowd->shared->armed;
 	spin_unlock(&crowd->lock);
-	kipc_crowd_tell_pollers(crowd);
+	return word;
+}
+
+u32 kipc_crowd_disarm(struct kipc_crowd *crowd, struct kipc_crowd_member *poller)
+{
+	u32 word = kipc_crowd_forget(crowd, poller);
+
+	kipc_crowd_tell(poller, crowd->key);
 	return word;
 }
 
@@ -272,8 +299,8 @@ static unsigned int kipc_crowd_call_all(struct kipc_crowd *crowd, int flags)
 	return nr;
 }
 
-/* Under lock: how many sleepers were woken; *polled: whether pollers are to be told. */
-static unsigned int kipc_crowd_happen(struct kipc_crowd *crowd, bool all, u32 hint, bool *polled)
+/* Under lock: how many sleepers were woken. */
+static unsigned int kipc_crowd_happen(struct kipc_crowd *crowd, bool all, u32 hint)
 {
 	int flags = kipc_wake_flags(hint);
 	unsigned int nr;
@@ -283,9 +310,6 @@ static unsigned int kipc_crowd_happen(struct kipc_crowd *crowd, bool all, u32 hi
 	         : kipc_crowd_rouse_first(&crowd->sleepers, 1, flags);
 	if (all || !nr)
 		crowd->early = false;
-	*polled = crowd->polled;
-	crowd->polled = false;
-	kipc_crowd_show(crowd);
 	return nr;
 }
 
@@ -295,10 +319,10 @@ bool kipc_crowd_ring(struct kipc_crowd *crowd, bool all, u32 hint)
 	bool polled;
 
 	spin_lock(&crowd->lock);
-	nr = kipc_crowd_happen(crowd, all, hint, &polled);
+	nr = kipc_crowd_happen(crowd, all, hint);
+	polled = kipc_crowd_tell_polled(crowd);
+	kipc_crowd_show(crowd);
 	spin_unlock(&crowd->lock);
-	if (polled)
-		kipc_crowd_tell_pollers(crowd);
 	return nr || polled;
 }
 
@@ -319,20 +343,18 @@ void kipc_crowd_shake(struct kipc_crowd *crowd, const struct kipc_crowd_member *
 	kipc_crowd_rouse_member(&crowd->called, member);
 	kipc_crowd_show(crowd);
 	spin_unlock(&crowd->lock);
-	kipc_crowd_tell_pollers(crowd);
+	kipc_crowd_tell(member, 0);
 }
 
 /* ---- polling ---------------------------------------------------------------------------- */
 
-/* Who rings counts the event before it walks over the pollers, under two locks in turn; who polls is
- * on their list before it looks at the count.
+/* Who rings counts the event under the lock, and tells; who polls is on the list of those who are told
+ * before it looks at the count.
  */
-bool kipc_crowd_poll(struct kipc_crowd *crowd, const struct kipc_crowd_member *member,
-                     struct file *file, poll_table *table)
+bool kipc_crowd_poll(struct kipc_crowd *crowd, const struct kipc_crowd_member *member)
 {
 	bool ready;
 
-	poll_wait(file, &crowd->pollers, table);
 	spin_lock(&crowd->lock);
 	ready = !member->polls || member->events != crowd->events;
 	spin_unlock(&crowd->lock);

@@ -15,9 +15,7 @@
 
 #include "main.h"
 
-struct file;
-
-/* Where all ends sleep that wait on one side. Protected by lock, but for pollers, which has its own. */
+/* Where all ends sleep that wait on one side. Protected by lock. */
 struct kipc_crowd {
 	spinlock_t lock;
 	struct kipc_ring_bell *shared; /* armed: what all ends see */
@@ -27,17 +25,18 @@ struct kipc_crowd {
 	struct work_struct calling;    /* does that; holds a reference while it is under way */
 	struct kref *refs;             /* of whoever contains this crowd */
 	void (*release)(struct kref *refs);
-	bool early;  /* somebody has armed and is about to sleep */
-	bool polled; /* somebody has armed who polls */
-	wait_queue_head_t pollers;
-	__poll_t key; /* what a poller of this side asks for */
+	struct list_head polled; /* members that have armed as pollers since the last event */
+	bool early;              /* somebody has armed and is about to sleep */
+	__poll_t key;            /* what a poller of this side asks for */
 };
 
 /* What a crowd knows of an end. Protected by the lock of the crowd. */
 struct kipc_crowd_member {
-	unsigned int asleep; /* its threads on the lists */
-	bool polls;          /* it has armed as a poller, */
-	u64 events;          /* when so many had happened */
+	unsigned int asleep;        /* its threads on the lists */
+	bool polls;                 /* it has armed as a poller, */
+	u64 events;                 /* when so many had happened */
+	struct list_head entry;     /* in kipc_crowd.polled */
+	wait_queue_head_t *pollers; /* who polls its file; one for both sides */
 };
 
 /* What an end says when it lies down. */
@@ -56,6 +55,10 @@ void kipc_crowd_stop(void);
 /* shared, key, refs and release are set; the rest is zero. */
 void kipc_crowd_init(struct kipc_crowd *crowd);
 
+/* An end that may take part; and one that polls armed no more, or is about to go: what armed holds. */
+void kipc_crowd_enter(struct kipc_crowd_member *member, wait_queue_head_t *pollers);
+u32 kipc_crowd_forget(struct kipc_crowd *crowd, struct kipc_crowd_member *member);
+
 /* (H) and (I) for who looks again before it sleeps or is polled: what armed holds until something
  * happens. poller is NULL for who will sleep.
  */
@@ -69,14 +72,13 @@ u32 kipc_crowd_disarm(struct kipc_crowd *crowd, struct kipc_crowd_member *poller
  */
 int kipc_crowd_sleep(struct kipc_crowd *crowd, const struct kipc_crowd_bed *bed, bool *slept);
 
-/* An event: wakes all pollers, and all sleepers or the first. Says whether anybody was there. */
+/* An event: tells all who have armed as pollers, and wakes all sleepers or the first. Says whether anybody was there. */
 bool kipc_crowd_ring(struct kipc_crowd *crowd, bool all, u32 hint);
 
 /* An end is dead: ends the sleep of its threads, and its pollers look. */
 void kipc_crowd_shake(struct kipc_crowd *crowd, const struct kipc_crowd_member *member);
 
-/* One crowd's part of a poll: is it ready? */
-bool kipc_crowd_poll(struct kipc_crowd *crowd, const struct kipc_crowd_member *member,
-                     struct file *file, poll_table *table);
+/* One crowd's part of a poll: is it ready? Who polls waits on the member's pollers already. */
+bool kipc_crowd_poll(struct kipc_crowd *crowd, const struct kipc_crowd_member *member);
 
 #endif /* KIPC_CROWD_H */

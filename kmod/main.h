@@ -52,10 +52,11 @@
  *     kipc_name_lock               registry: entries, readiness, claims of ends
  *     kipc_quota_lock              users and what they hold
  *     kipc_bell.queue.lock (irq)   armed, gone, parked, the queue; the scheduler's locks below it
- *     kipc_crowd.lock              armed, events, sleepers; the scheduler's locks below it
+ *     kipc_crowd.lock              armed, events, sleepers, who polls
+ *       kipc_seat.pollers.lock (irq) the queue, and whatever its pollers lock to be told
  *
- * None of the last five is taken inside another; all are spinlocks, and nothing that can sleep or
- * touch user memory is done under any of them.
+ * Of those of names, users, bells and crowds none is taken inside another; all are spinlocks, and nothing
+ * that can sleep or touch user memory is done under any of them.
  */
 #ifndef KIPC_MAIN_H
 #define KIPC_MAIN_H

@@ -93,11 +93,15 @@ static void kipc_seat_died(struct kipc_owned *owned);
 static struct kipc_seat *kipc_seat_alloc(struct kipc_hub *hub)
 {
 	struct kipc_seat *seat = kzalloc(sizeof(*seat), GFP_KERNEL_ACCOUNT);
+	unsigned int side;
 
-	if (seat) {
-		seat->hub = hub;
-		kipc_owner_init(&seat->owned, kipc_seat_died);
-	}
+	if (!seat)
+		return NULL;
+	seat->hub = hub;
+	kipc_owner_init(&seat->owned, kipc_seat_died);
+	init_waitqueue_head(&seat->pollers);
+	for (side = 0; side < ARRAY_SIZE(seat->members); side++)
+		kipc_crowd_enter(&seat->members[side], &seat->pollers);
 	return seat;
 }
 
@@ -244,8 +248,12 @@ static void kipc_seat_died(struct kipc_owned *owned)
 void kipc_seat_drop(struct kipc_seat *seat)
 {
 	struct kipc_hub *hub = seat->hub;
+	unsigned int side;
 
 	kipc_seat_die(seat, KIPC_GONE_DEAD | KIPC_GONE_CLOSED);
+	/* A thread may have armed behind the back of its death. */
+	for (side = 0; side < ARRAY_SIZE(hub->crowds); side++)
+		kipc_crowd_forget(&hub->crowds[side], &seat->members[side]);
 	kfree(seat);
 	kipc_hub_put(hub);
 }

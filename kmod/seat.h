@@ -20,6 +20,7 @@ struct kipc_seat {
 	unsigned int index;
 	struct kipc_wake_counts counts;
 	struct kipc_crowd_member members[2]; /* by KIPC_SIDE_* */
+	wait_queue_head_t pollers;           /* who polls the file */
 
 	/* Protected by kipc_hub.lock; state and mm are also looked at without. */
 	u32 state;                /* FREE: not mapped yet, LIVE, DEAD: for ever */

@@ -268,11 +268,11 @@ static __poll_t kipc_seat_poll(struct file *file, poll_table *table)
 	__poll_t ready = 0;
 	u32 side;
 
+	poll_wait(file, &seat->pollers, table);
 	for (side = 0; side < ARRAY_SIZE(seat->hub->crowds); side++) {
 		struct kipc_crowd *crowd = &seat->hub->crowds[side];
 
-		if (kipc_seat_waits(seat, side) &&
-		    kipc_crowd_poll(crowd, &seat->members[side], file, table))
+		if (kipc_seat_waits(seat, side) && kipc_crowd_poll(crowd, &seat->members[side]))
 			ready |= crowd->key;
 	}
 	if (READ_ONCE(seat->state) == KIPC_END_DEAD)

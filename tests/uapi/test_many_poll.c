@@ -98,3 +98,49 @@ Test(many_poll, exclusive_pollers_of_several_ends_are_told)
 	for (unsigned i = 0; i < 3; i++)
 		must_eq(listener_end(&l[i]), EPOLLIN);
 }
+
+/* Who is ready again by ARM {how 0} is so alone. A file that is ready tells by edges that it was woken. */
+Test(many_poll, disarming_is_heard_by_nobody_else)
+{
+	const char *name = harness_name();
+	struct epoll_event ev;
+	struct many m[2];
+	int ep;
+
+	many_new(&m[0], name, QUEUE, 0);
+	many_join(&m[1], name, QUEUE, 0);
+	ep = epoll_of(m[0].fd, EPOLLIN | EPOLLET);
+	must_eq(epoll_wait(ep, &ev, 1, 0), 1);
+	must_eq(epoll_wait(ep, &ev, 1, 0), 0);
+	must_eq(many_arm(&m[1], DATA, KIPC_ARMED_POLLED), 0);
+	must_eq(many_arm(&m[1], DATA, 0), 0);
+	must_eq(epoll_wait(ep, &ev, 1, 0), 0);
+	must_eq(many_seen(&m[0], DATA) & KIPC_ARMED_FLAGS, 0);
+	must_eq(many_arm(&m[0], DATA, 0), 0);
+	must_eq(epoll_wait(ep, &ev, 1, 0), 1);
+}
+
+Test(many_poll, death_is_told_even_to_who_asked_for_nothing)
+{
+	struct listener l;
+	struct many m;
+
+	many_new(&m, harness_name(), QUEUE, 0);
+	listener_start(&l, m.fd, 0);
+	must_sys(munmap(m.own, PAGE));
+	must_eq(listener_end(&l), EPOLLHUP);
+}
+
+/* It waits in one queue alone. */
+Test(many_poll, by_aio)
+{
+	struct uapi_aio a;
+	struct many m;
+
+	many_new(&m, harness_name(), QUEUE, 0);
+	must_eq(many_arm(&m, DATA, KIPC_ARMED_POLLED), 0);
+	must_eq(many_arm(&m, SPACE, KIPC_ARMED_POLLED), 0);
+	must_eq(uapi_aio_poll(&a, m.fd, POLLIN | POLLOUT), 0);
+	must_eq(many_ring(&m, SPACE, KIPC_RING_ONE), 0);
+	must_eq(uapi_aio_end(&a), POLLOUT);
+}

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/aio_abi.h>
 #include <poll.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include "uapi.h"
 
@@ -246,6 +248,26 @@ int epoll_of(int fd, uint32_t events)
 
 	must_sys(epoll_ctl(ep, EPOLL_CTL_ADD, fd, &ev));
 	return ep;
+}
+
+int uapi_aio_poll(struct uapi_aio *a, int fd, short events)
+{
+	struct iocb cb = { .aio_lio_opcode = IOCB_CMD_POLL, .aio_fildes = (uint32_t)fd };
+	struct iocb *list[] = { &cb };
+
+	a->ctx = 0;
+	cb.aio_buf = (uint64_t)events;
+	must_sys(syscall(SYS_io_setup, 1, &a->ctx));
+	return syscall(SYS_io_submit, a->ctx, 1, list) == 1 ? 0 : -errno;
+}
+
+short uapi_aio_end(struct uapi_aio *a)
+{
+	struct io_event ev = { 0 };
+
+	must_eq(must_sys(syscall(SYS_io_getevents, a->ctx, 1, 1, &ev, NULL)), 1);
+	must_sys(syscall(SYS_io_destroy, a->ctx));
+	return (short)(ev.res & (POLLIN | POLLOUT | POLLRDHUP | POLLHUP));
 }
 
 static void *listen_once(void *arg)

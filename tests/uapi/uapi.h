@@ -97,7 +97,15 @@ short poll_now(int fd, short events);
 /* An epoll that watches one file. */
 int epoll_of(int fd, uint32_t events);
 
-/* A thread that sleeps in such an epoll until it hears something: the kernel counts it as somebody
+/* A poll by IOCB_CMD_POLL: 0 or -errno; and what it says in the end. */
+struct uapi_aio {
+	unsigned long ctx;
+};
+
+int uapi_aio_poll(struct uapi_aio *a, int fd, short events);
+short uapi_aio_end(struct uapi_aio *a);
+
+/* A thread that sleeps in an epoll until it hears something: the kernel counts it as somebody
  * who was woken.
  */
 struct listener {
