@@ -134,6 +134,7 @@ static void kipc_chan_set_ends(struct kipc_chan *chan, const struct kipc_ioc_cre
 		kipc_chan_set_creds(&chan->ends[e]);
 		kipc_owner_init(&chan->ends[e].owned, kipc_chan_owner_gone);
 		chan->ends[e].party.lock = &chan->lock;
+		init_waitqueue_head(&chan->ends[e].party.pollers);
 	}
 	for (e = 0; e < KIPC_CHAN_ENDS; e++)
 		kipc_chan_set_end(chan, e, arg);

@@ -218,8 +218,9 @@ static __poll_t kipc_end_poll(struct file *file, poll_table *table)
 {
 	struct kipc_end *end = file->private_data;
 
-	kipc_wake_poll(end->data, file, table);
-	kipc_wake_poll(end->space, file, table);
+	poll_wait(file, &end->party.pollers, table);
+	kipc_wake_poll(end->data, table);
+	kipc_wake_poll(end->space, table);
 	return kipc_end_ready(end);
 }
 

@@ -52,6 +52,7 @@
  *     kipc_name_lock               registry: entries, readiness, claims of ends
  *     kipc_quota_lock              users and what they hold
  *     kipc_bell.queue.lock (irq)   armed, gone, parked, the queue; the scheduler's locks below it
+ *     kipc_party.pollers.lock (irq) the queue, and whatever its pollers lock to be told
  *     kipc_crowd.lock              armed, events, sleepers, who polls
  *       kipc_seat.pollers.lock (irq) the queue, and whatever its pollers lock to be told
  *

@@ -10,8 +10,8 @@
  *
  * and what the mover's (G) leads to:
  *
- *   WAKE under queue.lock: wake every thread whose position is reached and every poller; clear
- *   armed as far as nobody is left behind it.
+ *   WAKE under queue.lock: wake every thread whose position is reached; clear armed as far as
+ *   nobody is left behind it. Then tell every poller, if one had armed.
  *
  * Why nothing is lost. A thread leaves the queue only under the lock, together with its part of
  * armed. So while it sleeps, armed is set, and a mover that publishes after (H) sees it and rings;
@@ -155,9 +155,7 @@ static int kipc_wake_callback(struct wait_queue_entry *entry, unsigned int mode,
 	return 1;
 }
 
-/* (H) and (I), when the bell has room for one more. At the front, for a walk ends at the first exclusive
- * poller that took it; those are at the back.
- */
+/* (H) and (I), when the bell has room for one more. */
 static bool kipc_wake_enqueue(struct kipc_waiter *waiter)
 {
 	struct kipc_bell *bell = waiter->bell;
@@ -294,30 +292,32 @@ int kipc_wake_exchange(struct kipc_bell *ring, u32 hint, struct kipc_bell *bell,
 
 /* ---- waking ----------------------------------------------------------------------------- */
 
-/* One walk over the queue. Pollers hear the key; parked threads decide in their callback. Without a key
- * it is for everybody, exclusive pollers too. Says whether anybody was there to hear it.
+/* Wakes whom it concerns; without a key everybody. Who polls has queued before it armed, and looks
+ * afterwards, so it is told behind the lock, and only where somebody has armed. All of them are, exclusive
+ * ones too: the one that were chosen may never poll again, and nobody would ring for the others. Says
+ * whether anybody was there to hear it.
  */
 static bool kipc_wake_walk(struct kipc_bell *bell, u32 hint, __poll_t key)
 {
 	void *poll_key = poll_to_key(key);
 	unsigned long flags;
 	unsigned int parked;
-	bool heard;
+	bool heard, polled;
 
 	spin_lock_irqsave(&bell->queue.lock, flags);
 	parked = bell->parked;
-	heard = bell->shared->armed & KIPC_ARMED_POLLED;
+	polled = bell->shared->armed & KIPC_ARMED_POLLED;
 	bell->here = hint == KIPC_HINT_SAME_CPU && kipc_wake_has_here();
-	if (!key)
-		__wake_up_locked(&bell->queue, TASK_NORMAL, 0);
-	else if (hint == KIPC_HINT_NONE)
+	if (hint == KIPC_HINT_NONE)
 		__wake_up_locked_key(&bell->queue, TASK_NORMAL, poll_key);
 	else
 		__wake_up_locked_sync_key(&bell->queue, TASK_NORMAL, poll_key);
-	heard |= parked != bell->parked;
+	heard = polled || bell->parked != parked;
 	kipc_wake_clear_armed(bell, KIPC_ARMED_PARKED | KIPC_ARMED_POLLED);
 	spin_unlock_irqrestore(&bell->queue.lock, flags);
 
+	if (polled || !key)
+		__wake_up(&bell->sleeper->pollers, TASK_NORMAL, 0, poll_key);
 	kill_fasync(&bell->sleeper->fasync, SIGIO, bell->key & EPOLLIN ? POLL_IN : POLL_OUT);
 	return heard;
 }
@@ -375,9 +375,8 @@ void kipc_wake_always(struct kipc_bell *bell)
  * that is repeated at delivery (epoll, io_uring) arms for the next time. poll_wait() is no barrier
  * then; the fence in kipc_wake_arm() is ours.
  */
-void kipc_wake_poll(struct kipc_bell *bell, struct file *file, poll_table *table)
+void kipc_wake_poll(struct kipc_bell *bell, const poll_table *table)
 {
-	poll_wait(file, &bell->queue, table);
 	if (!(poll_requested_events(table) & bell->key))
 		return;
 	atomic64_inc(&bell->sleeper->counts.polls);

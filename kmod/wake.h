@@ -12,7 +12,6 @@
 
 #include "main.h"
 
-struct file;
 struct mm_struct;
 struct seq_file;
 
@@ -36,6 +35,7 @@ struct kipc_party {
 	struct kipc_ring_ctrl *ctrl; /* its control page: hostile, read once and judge */
 	spinlock_t *lock;            /* protects mm */
 	struct mm_struct *mm;        /* its owner's, NULL without one; for comparison only */
+	wait_queue_head_t pollers;   /* who polls its file, whatever for */
 	struct fasync_struct *fasync;
 	struct kipc_wake_counts counts;
 };
@@ -44,7 +44,7 @@ struct kipc_party {
  * by queue.lock.
  */
 struct kipc_bell {
-	wait_queue_head_t queue;       /* parked threads (kipc_waiter) and pollers */
+	wait_queue_head_t queue;       /* parked threads (kipc_waiter) */
 	struct kipc_ring_bell *shared; /* armed, gone: what both sides see */
 	struct kipc_party *sleeper;
 	struct kipc_party *mover;
@@ -88,8 +88,10 @@ bool kipc_wake_due(const struct kipc_bell *bell, u64 position);
 /* Will nobody move what this bell waits for, or may nobody wait for it? */
 bool kipc_wake_over(const struct kipc_bell *bell);
 
-/* One bell's part of a poll: arms it when the poller asks for it. The caller looks afterwards. */
-void kipc_wake_poll(struct kipc_bell *bell, struct file *file, poll_table *table);
+/* One bell's part of a poll: arms it when the poller asks for it. The caller waits on the end's pollers
+ * before, and looks afterwards.
+ */
+void kipc_wake_poll(struct kipc_bell *bell, const poll_table *table);
 
 /* Sleeps at most until the deadline; says whether that has passed. The caller has set its state. */
 bool kipc_wake_schedule(s64 deadline);

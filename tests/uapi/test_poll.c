@@ -265,6 +265,37 @@ Test(poll, all_exclusive_pollers_hear_of_a_death)
 		must(listener_end(&l[i]) & EPOLLHUP);
 }
 
+/* The one that were chosen might be closed before it looks. */
+Test(poll, all_exclusive_pollers_hear_of_a_message)
+{
+	struct listener l[2];
+	struct both b;
+
+	both_map(&b, 0, 0);
+	for (unsigned i = 0; i < 2; i++)
+		listener_start(&l[i], b.s[0].fd, EPOLLIN | EPOLLEXCLUSIVE);
+	publish(&b.s[1], DATA, 8);
+	for (unsigned i = 0; i < 2; i++)
+		must_eq(listener_end(&l[i]), EPOLLIN);
+}
+
+/* ---- aio ---------------------------------------------------------------------------------- */
+
+/* It waits in one queue alone. */
+Test(poll, by_aio)
+{
+	for (unsigned which = 0; which < 2; which++) {
+		struct uapi_aio a;
+		struct both b;
+
+		both_map(&b, 0, 0);
+		b.s[0].own->hints.space_at = 8;
+		must_eq(uapi_aio_poll(&a, b.s[0].fd, POLLIN | POLLOUT), 0);
+		publish(&b.s[1], which, 8);
+		must_eq(uapi_aio_end(&a), which == DATA ? POLLIN : POLLOUT);
+	}
+}
+
 /* ---- SIGIO ------------------------------------------------------------------------------ */
 
 static void set_async(int fd, bool on)
