@@ -292,6 +292,14 @@ int kipc_wake_exchange(struct kipc_bell *ring, u32 hint, struct kipc_bell *bell,
 
 /* ---- waking ----------------------------------------------------------------------------- */
 
+/* What SIGIO says where it says more (F_SETSIG). */
+static int kipc_wake_band(const struct kipc_bell *bell)
+{
+	if (READ_ONCE(bell->other->shared->gone) & (KIPC_GONE_CLOSED | KIPC_GONE_DEAD))
+		return POLL_HUP;
+	return bell->key & EPOLLIN ? POLL_IN : POLL_OUT;
+}
+
 /* Wakes whom it concerns; without a key everybody. Who polls has queued before it armed, and looks
  * afterwards, so it is told behind the lock, and only where somebody has armed. All of them are, exclusive
  * ones too: the one that were chosen may never poll again, and nobody would ring for the others. Says
@@ -318,7 +326,7 @@ static bool kipc_wake_walk(struct kipc_bell *bell, u32 hint, __poll_t key)
 
 	if (polled || !key)
 		__wake_up(&bell->sleeper->pollers, TASK_NORMAL, 0, poll_key);
-	kill_fasync(&bell->sleeper->fasync, SIGIO, bell->key & EPOLLIN ? POLL_IN : POLL_OUT);
+	kill_fasync(&bell->sleeper->fasync, SIGIO, kipc_wake_band(bell));
 	return heard;
 }
 

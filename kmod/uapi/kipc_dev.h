@@ -26,7 +26,8 @@
  *                      A direction is over when the other end is gone, or either end has shut it
  *                      Others than its owner may poll an end, too, to look; they may miss what a peer
  *                      publishes that leaves its fence to the owner (KIPC_FENCE_PEER)
- *   fcntl(F_SETOWN), O_ASYNC: SIGIO at every wake
+ *   fcntl(F_SETOWN), O_ASYNC: SIGIO at every wake; with F_SETSIG si_code is POLL_IN, POLL_OUT, or
+ *                      POLL_HUP once the other end is dead
  *
  * LIFE of an endpoint. It belongs to the process that maps its own CTRL area writable:
  *

@@ -339,3 +339,31 @@ Test(poll, sigio_comes_with_every_wake)
 	must_eq(side_bell(s, DATA)->armed, 0);
 	must(!take_signal(&set));
 }
+
+static int take_code(const sigset_t *set)
+{
+	struct timespec none = { 0 };
+	siginfo_t info;
+
+	return sigtimedwait(set, &info, &none) == SIGRTMIN ? info.si_code : 0;
+}
+
+Test(poll, a_signal_of_ones_choice_says_what_happened)
+{
+	struct both b;
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGRTMIN);
+	must_sys(sigprocmask(SIG_BLOCK, &set, NULL));
+	both_map(&b, 0, 0);
+	must_sys(fcntl(b.s[0].fd, F_SETSIG, SIGRTMIN));
+	set_async(b.s[0].fd, true);
+	publish(&b.s[1], DATA, 8);
+	must_eq(take_code(&set), POLL_IN);
+	publish(&b.s[1], SPACE, 8);
+	must_eq(take_code(&set), POLL_OUT);
+	must_eq(take_code(&set), 0);
+	side_unmap_own(&b.s[1]);
+	must_eq(take_code(&set), POLL_HUP);
+}
