@@ -282,14 +282,17 @@ static void kipc_crowd_call_rest(struct work_struct *work)
 }
 
 /* Under lock. A message to a crowd shall not cost its sender more for each who sleeps: some are woken
- * here, the others by a worker.
+ * here, the others by a worker. Only the first one can be asked to run on this CPU; more would lie there in
+ * a row behind the waker.
  */
 static unsigned int kipc_crowd_call_all(struct kipc_crowd *crowd, int flags)
 {
 	unsigned int nr;
 
 	list_splice_tail_init(&crowd->sleepers, &crowd->called);
-	nr = kipc_crowd_rouse_first(&crowd->called, KIPC_CROWD_AT_ONCE, flags);
+	nr = kipc_crowd_rouse_first(&crowd->called, 1, flags);
+	nr += kipc_crowd_rouse_first(&crowd->called, KIPC_CROWD_AT_ONCE - 1,
+	                             flags & ~KIPC_COMPAT_WAKE_HERE);
 	if (list_empty(&crowd->called))
 		return nr;
 	/* One for each time that the work is queued; the caller has one of its own. */

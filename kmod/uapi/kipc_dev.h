@@ -289,6 +289,9 @@ struct kipc_ioc_wait {
 
 #define KIPC_HINT_NONE 0
 #define KIPC_HINT_SYNC 1 /* the waker will sleep at once: do not migrate the wakee */
+/* The waker alone decides, and one that does not sleep then makes its peer wait for a CPU; of several that
+ * are woken it is for the first one. The module parameter same_cpu=0 switches it off for all.
+ */
 #define KIPC_HINT_SAME_CPU \
 	2 /* run the wakee on this CPU (opt-in; needs KIPC_FEAT_SAME_CPU, else as SYNC) */
 
