@@ -91,10 +91,18 @@ void kipc_name_drop(struct kipc_name *name)
 	spin_unlock(&kipc_name_lock);
 }
 
+/* Subscribing is reading and publishing is writing, as with a FIFO; all other ends do both. */
+static umode_t kipc_name_needs(const struct kipc_ioc_attach *arg)
+{
+	if (arg->kind != KIPC_KIND_PUBSUB)
+		return 06;
+	return arg->role == KIPC_ROLE_PUBLISHER ? 02 : 04;
+}
+
 /* As for a file: the first class that fits decides. Whoever is root where the network namespace
  * is at home passes, provided that owner and group have a meaning there.
  */
-static bool kipc_name_may_join(const struct kipc_name *name)
+static bool kipc_name_may_join(const struct kipc_name *name, umode_t needs)
 {
 	struct user_namespace *ns = name->net->user_ns;
 	umode_t bits = name->mode;
@@ -103,7 +111,7 @@ static bool kipc_name_may_join(const struct kipc_name *name)
 		bits >>= 6;
 	else if (in_group_p(name->gid))
 		bits >>= 3;
-	if ((bits & 06) == 06)
+	if ((bits & needs) == needs)
 		return true;
 	return kuid_has_mapping(ns, name->uid) && kgid_has_mapping(ns, name->gid) &&
 	       ns_capable(ns, CAP_DAC_OVERRIDE);
@@ -114,7 +122,7 @@ static int kipc_name_check_join(const struct kipc_name *name, const struct kipc_
 {
 	int rc;
 
-	if (!kipc_name_may_join(name))
+	if (!kipc_name_may_join(name, kipc_name_needs(arg)))
 		return -EACCES;
 	if ((arg->flags & KIPC_ATTACH_EXPECT) &&
 	    !uid_eq(name->uid, make_kuid(current_user_ns(), arg->expect_uid)))

@@ -135,8 +135,10 @@
  *
  * NAMES are optional for pairs: 1 to KIPC_NAME_MAX - 1 bytes of [A-Za-z0-9._-], not starting with a dot, NUL
  * terminated and padded, in a registry per network namespace. A name carries owner, group and mode
- * (r and w are both needed to attach) and lasts until the first end of its pair is dead: it is for
- * meeting; afterwards the survivor keeps what was committed and a newcomer starts a new channel.
+ * (r and w are both needed to attach; to a pubsub r as a subscriber, w as a publisher) and lasts until the
+ * first end of its pair is dead: it is for meeting; afterwards the survivor keeps what was committed and a
+ * newcomer starts a new channel. KIPC_ATTACH_EXPECT is about who created it; who publishes is for
+ * PEER to say. A subscriber may BIND, and then a publisher waits for it, as a FIFO's writer for its reader.
  *
  * STRUCTS start with their size. A larger size is accepted when what this module does not know is
  * zero (-E2BIG otherwise), a smaller one down to the first published size. Unknown flags and
@@ -168,6 +170,7 @@
  *      ends. A module without them says -EINVAL to the kind, and leaves INFO.kinds zero
  *   1  WAIT and XCHG: -EBUSY for the 17th thread that would sleep on a side of an end
  *   1  a pair: whoever has DATA of a free end mapped writable keeps others from owning it (-EBUSY)
+ *   1  names of pubsubs: r is enough to subscribe, w to publish; it was both for both
  *   1  fences of a peer's CPUs are run for the owner alone, and 20,000 a second at most for each bell
  *   1  poll: what this end itself has shut is ready, as WAIT has always said -EPIPE to it
  */

@@ -98,6 +98,7 @@ Test(many_name, what_could_not_be_told_did_not_happen)
 
 struct stranger {
 	const char *name;
+	uint32_t kind, role;
 	int want;
 	unsigned uid, gid;
 };
@@ -105,14 +106,31 @@ struct stranger {
 static void come_as_stranger(struct peer *me, void *arg)
 {
 	const struct stranger *s = arg;
-	struct kipc_ioc_attach a = many_attach_arg(s->name, QUEUE, 0);
+	struct kipc_ioc_attach a = many_attach_arg(s->name, s->kind, s->role);
 	int control = uapi_control(); /* the device is root's; what counts is the name */
 
 	(void)me;
 	become_user(s->uid, s->gid);
 	must_eq(uapi_call(control, KIPC_IOC_ATTACH, &a), s->want);
 	if (s->want == 0)
-		must_eq(a.end, 1);
+		must_eq(a.end, s->role == PUB ? 0 : 1);
+}
+
+/* The test's own end is the other one. */
+static void try_as_stranger(struct stranger s, unsigned mode)
+{
+	const char *name = harness_name();
+	struct kipc_ioc_create c = many_arg(name, s.kind, s.role == PUB ? SUB : s.role ? PUB : 0);
+	int control = uapi_control();
+	struct peer p;
+
+	s.name = name;
+	c.mode = mode;
+	must_eq(uapi_call(control, KIPC_IOC_CREATE, &c), 0);
+	peer_start(&p, come_as_stranger, &s);
+	peer_end(&p);
+	must_sys(close(c.fd[0]));
+	must_sys(close(control));
 }
 
 Test(many_name, the_mode_decides_who_may_join)
@@ -128,18 +146,33 @@ Test(many_name, the_mode_decides_who_may_join)
 
 	if (geteuid() != 0)
 		harness_skip("root", "only root can become another user");
-	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		const char *name = harness_name();
-		struct kipc_ioc_create c = many_arg(name, QUEUE, 0);
-		struct stranger s = { name, cases[i].want, cases[i].uid, cases[i].gid };
-		struct peer p;
-		int control = uapi_control();
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		try_as_stranger((struct stranger){ .kind = QUEUE,
+		                                   .want = cases[i].want,
+		                                   .uid = cases[i].uid,
+		                                   .gid = cases[i].gid },
+		                cases[i].mode);
+}
 
-		c.mode = cases[i].mode;
-		must_eq(uapi_call(control, KIPC_IOC_CREATE, &c), 0);
-		peer_start(&p, come_as_stranger, &s);
-		peer_end(&p);
-		must_sys(close(c.fd[0]));
-		must_sys(close(control));
-	}
+Test(many_name, to_subscribe_is_to_read_and_to_publish_is_to_write)
+{
+	static const struct {
+		unsigned mode;
+		uint32_t role;
+		int want;
+	} cases[] = {
+		{ 0600, SUB, -EACCES }, { 0600, PUB, -EACCES }, { 0604, SUB, 0 },
+		{ 0604, PUB, -EACCES }, { 0602, SUB, -EACCES }, { 0602, PUB, 0 },
+		{ 0606, SUB, 0 },       { 0606, PUB, 0 },
+	};
+
+	if (geteuid() != 0)
+		harness_skip("root", "only root can become another user");
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		try_as_stranger((struct stranger){ .kind = KIPC_KIND_PUBSUB,
+		                                   .role = cases[i].role,
+		                                   .want = cases[i].want,
+		                                   .uid = 1234,
+		                                   .gid = 4321 },
+		                cases[i].mode);
 }
