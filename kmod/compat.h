@@ -16,6 +16,13 @@
 #error "kipc needs a 64-bit kernel: positions are read and written as one word"
 #endif
 
+/* On some machines a page has cache lines of its own at each address where it is seen. Those where that is
+ * known not to be, and where the orders that kipc_ring.h stands on were looked at:
+ */
+#if !defined(CONFIG_X86_64) && !defined(CONFIG_ARM64)
+#error "kipc needs x86-64 or arm64: kernel and users see the same words at different addresses"
+#endif
+
 #ifndef CONFIG_MMU_NOTIFIER
 #error "kipc needs CONFIG_MMU_NOTIFIER to notice the death of a process at once"
 #endif
