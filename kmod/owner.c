@@ -7,11 +7,16 @@
  * large process, and whoever else holds copies of its files. The unmapping of single areas comes
  * later and the files may live on in children for ever.
  */
+#include <linux/atomic.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
+#include <linux/wait_bit.h>
 
 #include "main.h"
 #include "owner.h"
+
+/* Owners that are not freed yet. The last one may be freed by a callback after everything else is gone. */
+static atomic_t kipc_owner_nr = ATOMIC_INIT(0);
 
 static struct kipc_owner *kipc_owner_of(struct mmu_notifier *notifier)
 {
@@ -26,12 +31,15 @@ static struct mmu_notifier *kipc_owner_alloc(struct mm_struct *mm)
 		return ERR_PTR(-ENOMEM);
 	spin_lock_init(&owner->lock);
 	INIT_LIST_HEAD(&owner->owned);
+	atomic_inc(&kipc_owner_nr);
 	return &owner->notifier;
 }
 
 static void kipc_owner_free(struct mmu_notifier *notifier)
 {
 	kfree(kipc_owner_of(notifier));
+	if (atomic_dec_and_test(&kipc_owner_nr))
+		wake_up_var(&kipc_owner_nr);
 }
 
 static struct kipc_owned *kipc_owner_first(struct kipc_owner *owner)
@@ -97,7 +105,11 @@ void kipc_owner_remove(struct kipc_owner *owner, struct kipc_owned *owned)
 	spin_unlock(&owner->lock);
 }
 
+/* Synchronising waits for whoever reads, and for callbacks that another CPU has still to make it may not
+ * wait: hence the count. The other way round, the last callback may still be about to return.
+ */
 void kipc_owner_exit(void)
 {
+	wait_var_event(&kipc_owner_nr, !atomic_read(&kipc_owner_nr));
 	mmu_notifier_synchronize();
 }
