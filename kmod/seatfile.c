@@ -220,7 +220,8 @@ static long kipc_seat_peer(struct kipc_call *call)
 		return -EINVAL;
 	place = &hub->places[array_index_nospec(arg->end, hub->nr_ends)];
 	spin_lock(&hub->lock);
-	arg->state = place->state;
+	/* One that was taken and not mapped yet: its holder has not lived there, let alone died. */
+	arg->state = place->pid ? place->state : KIPC_END_FREE;
 	arg->generation = place->generation;
 	pid = get_pid(place->pid);
 	uid = place->uid;

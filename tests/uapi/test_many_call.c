@@ -468,3 +468,20 @@ Test(many_call, peer_tells_of_each_place)
 	must_eq(uapi_call(a.fd, KIPC_IOC_PEER, &who), 0); /* of the size of before: end 0 */
 	must_eq(who.state, KIPC_END_LIVE);
 }
+
+Test(many_call, peer_of_a_place_that_was_taken_again_is_nobody_yet)
+{
+	const char *name = harness_name();
+	struct kipc_ioc_peer who = { .size = sizeof(who), .end = 1 };
+	struct many pub, sub;
+
+	many_new(&pub, name, KIPC_KIND_PUBSUB, PUB);
+	many_join(&sub, name, KIPC_KIND_PUBSUB, SUB);
+	must_eq(sub.end, 1);
+	many_leave(&sub);
+	must_eq(uapi_call(pub.fd, KIPC_IOC_PEER, &who), 0);
+	must(who.state == KIPC_END_DEAD && who.pid == getpid());
+	must_ok(many_attach(name, KIPC_KIND_PUBSUB, SUB));
+	must_eq(uapi_call(pub.fd, KIPC_IOC_PEER, &who), 0);
+	must(who.state == KIPC_END_FREE && who.pid == 0 && who.generation == 1);
+}
