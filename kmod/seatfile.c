@@ -173,9 +173,12 @@ static long kipc_seat_call_undo(struct kipc_call *call)
 	if (seat->hub->kind != KIPC_KIND_QUEUE)
 		return -EINVAL;
 	rc = kipc_seat_check_owner(seat);
-	if (!rc)
-		rc = kipc_undo_next(seat, &call->arg.undo);
-	return rc ?: kipc_call_reply(call);
+	if (rc)
+		return rc;
+	rc = kipc_undo_next(seat, &call->arg.undo) ?: kipc_call_reply(call);
+	if (rc == -EFAULT)
+		kipc_undo_return(seat);
+	return rc;
 }
 
 static long kipc_seat_call_shutdown(struct kipc_call *call)

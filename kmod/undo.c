@@ -87,3 +87,14 @@ int kipc_undo_next(struct kipc_seat *seat, struct kipc_ioc_undo *arg)
 	wake_up_all(&hub->vacancy);
 	return 0;
 }
+
+void kipc_undo_return(struct kipc_seat *seat)
+{
+	struct kipc_hub *hub = seat->hub;
+
+	spin_lock(&hub->lock);
+	kipc_undo_resign(seat);
+	spin_unlock(&hub->lock);
+	kipc_hub_tell(hub, KIPC_SIDE_DATA);
+	kipc_hub_tell(hub, KIPC_SIDE_SPACE);
+}

@@ -64,17 +64,16 @@ Test(many_name, a_dead_end_that_is_still_open_keeps_no_name)
 }
 
 /* A struct that can be read and not written. */
-static int call_without_answer(unsigned long cmd, const void *arg, size_t bytes)
+static int call_without_answer(int fd, unsigned long cmd, const void *arg, size_t bytes)
 {
 	void *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	int control = uapi_control(), rc;
+	int rc;
 
 	must(page != MAP_FAILED);
 	memcpy(page, arg, bytes);
 	must_sys(mprotect(page, PAGE, PROT_READ));
-	rc = uapi_call(control, cmd, page);
+	rc = uapi_call(fd, cmd, page);
 	must_sys(munmap(page, PAGE));
-	must_sys(close(control));
 	return rc;
 }
 
@@ -83,17 +82,34 @@ Test(many_name, what_could_not_be_told_did_not_happen)
 	const char *name = harness_name();
 	struct kipc_ioc_create c = many_arg(name, QUEUE, 0);
 	struct kipc_ioc_attach a = many_attach_arg(name, QUEUE, 0);
+	int control = uapi_control();
 	unsigned fds = uapi_count_fds();
 	struct many m;
 
-	must_eq(call_without_answer(KIPC_IOC_CREATE, &c, sizeof(c)), -EFAULT);
+	must_eq(call_without_answer(control, KIPC_IOC_CREATE, &c, sizeof(c)), -EFAULT);
 	must_eq(many_attach(name, QUEUE, 0), -ENOENT);
 	many_new(&m, name, QUEUE, 0);
 	for (unsigned i = 0; i < 2 * NR_ENDS; i++)
-		must_eq(call_without_answer(KIPC_IOC_ATTACH, &a, sizeof(a)), -EFAULT);
+		must_eq(call_without_answer(control, KIPC_IOC_ATTACH, &a, sizeof(a)), -EFAULT);
 	must_eq(uapi_count_fds(), fds + 1);
 	for (unsigned i = 1; i < NR_ENDS; i++)
 		must_ok(many_attach(name, QUEUE, 0));
+}
+
+/* Its undoer does not know of it. */
+Test(many_name, an_end_that_could_not_be_told_is_undone_by_another)
+{
+	const char *name = harness_name();
+	struct kipc_ioc_undo u = { .size = sizeof(u), .done = KIPC_END_NONE };
+	struct many m, dead;
+
+	many_new(&m, name, QUEUE, 0);
+	many_join(&dead, name, QUEUE, 0);
+	must_sys(munmap(dead.own, PAGE));
+	must_eq(call_without_answer(m.fd, KIPC_IOC_UNDO, &u, sizeof(u)), -EFAULT);
+	must_eq(many_undone(&m), 1 << 1);
+	must_eq(many_undo(&m, KIPC_END_NONE, NULL), 1);
+	must_eq(many_undo(&m, 1, NULL), KIPC_END_NONE);
 }
 
 struct stranger {
