@@ -455,7 +455,9 @@ int kipc_chan_handover(struct kipc_end *end)
 
 int kipc_chan_check_owner(const struct kipc_end *end)
 {
-	if (READ_ONCE(end->party.mm) == current->mm)
+	struct mm_struct *mm = current->mm;
+
+	if (mm && READ_ONCE(end->party.mm) == mm)
 		return 0;
 	return READ_ONCE(end->state) == KIPC_END_DEAD ? -EPIPE : -EPERM;
 }

@@ -134,6 +134,7 @@ static long kipc_dev_create_chan(struct kipc_call *call)
 
 	if (IS_ERR(chan))
 		return PTR_ERR(chan);
+	call->arg.create.end = 0;
 	if (call->arg.create.name[0])
 		rc = kipc_dev_create_named(call, chan);
 	else

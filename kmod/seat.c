@@ -356,7 +356,9 @@ int kipc_seat_may_write(const struct kipc_seat *seat)
 
 int kipc_seat_check_owner(const struct kipc_seat *seat)
 {
-	if (READ_ONCE(seat->mm) == current->mm)
+	struct mm_struct *mm = current->mm;
+
+	if (mm && READ_ONCE(seat->mm) == mm)
 		return 0;
 	return READ_ONCE(seat->state) == KIPC_END_DEAD ? -EPIPE : -EPERM;
 }

@@ -197,6 +197,18 @@ Test(ioctl, create_refuses_what_is_malformed)
 	}
 }
 
+Test(ioctl, create_fills_in_all_that_it_gives_back)
+{
+	struct kipc_ioc_create c = uapi_create(RING_BYTES);
+	int control = uapi_control();
+
+	c.fd[0] = c.fd[1] = -77;
+	c.end = 77;
+	must_eq(uapi_call(control, KIPC_IOC_CREATE, &c), 0);
+	must(c.fd[0] >= 0 && c.fd[1] >= 0);
+	must_eq(c.end, 0);
+}
+
 static void check_status(const struct side *s, const struct kipc_ioc_create *c)
 {
 	const struct kipc_ring_ident *id = &s->status->ident;
