@@ -40,10 +40,20 @@
  * by another process is -EBUSY, and so is a writable one of its DATA; by the same process they are
  * granted. Of a free end DATA may be mapped writable before CTRL, by one process: as long as anything
  * of the end is mapped writable anywhere, nobody else can own it or map it writable (-EBUSY). So what a
- * live end sends is its owner's, whom PEER names, and who hands over unmaps DATA, too. Only the owner may WAIT, XCHG, WAKE, SHUTDOWN and HANDOVER a live end; other holders of
- * the file get -EPERM. A free end has no owner: whoever holds it may SHUTDOWN and HANDOVER (which
- * does nothing), the others are -EPERM. A dead end is -EPIPE for all of them and for writable
- * mappings; it may still be looked at.
+ * live end sends is its owner's, whom PEER names, and who hands over unmaps DATA, too. One thing outlives
+ * that: pages that it had pinned before, as a buffer registered with io_uring. Only the owner may WAIT,
+ * XCHG, WAKE, SHUTDOWN and HANDOVER a live end; other holders of the file get -EPERM. A free end has no
+ * owner: whoever holds it may SHUTDOWN and HANDOVER (which does nothing), the others are -EPERM. A dead
+ * end is -EPIPE for all of them and for writable mappings; it may still be looked at.
+ *
+ * What ends an owner is the end of its address space. Where a process dumps core that is behind the dump,
+ * which may take as long as whoever it is piped to likes: until then the end is live, and who must not wait
+ * looks at the process itself (a pidfd of PEER.pid). So it is while somebody else holds the address space,
+ * as by a read of /proc/PID/mem that waits for a page. A child by vfork or CLONE_VM shares it, and may be
+ * the pid that PEER names when it was the one that mapped CTRL.
+ *
+ * HANDOVER cannot be taken back: who has said it and then unmaps to leave, leaves the end free, and the
+ * peer learns of nothing before the end's last file is closed, be it in a forked child.
  *
  * MAPPING. Offsets come from the STATUS area, which lies at 0. Lengths must be those of the whole
  * area (DATA: twice geom.bytes, mirrored). MAP_SHARED only.
@@ -55,7 +65,9 @@
  *
  * -EACCES: a protection above the role. -EINVAL: other offset or length, MAP_PRIVATE. PROT_EXEC is
  * -EACCES. mprotect cannot raise what mmap refused. Mappings are not inherited over fork, cannot
- * grow, cannot be split by mremap, and do not appear in core dumps.
+ * grow, cannot be split by mremap, and do not appear in core dumps. While a signal is pending mmap of CTRL
+ * is started again by the kernel, and what MAP_FIXED had to make room for is gone by then: with threads,
+ * let the kernel choose where.
  *
  * MANY ENDS: KIPC_KIND_PUBSUB and KIPC_KIND_QUEUE. A channel has nr_ends places. An endpoint file is
  * one stay at one of them: CREATE and ATTACH give it a place, pubsub's place 0 to a publisher and the
@@ -110,9 +122,10 @@
  *                                                          when what it waits for comes
  *     ARM -> seen; look again; nothing: SLEEP {seen}       two calls: for who looks at many words
  *
- *   In both, SLEEP returns 0 at once when the count of events in armed is not that of seen. Words for
- *   the first form: the header at cons, or CTRL[0].prod, in a pubsub; the cons of the slowest
- *   subscriber for the publisher; the slot's word at a hint, or `ready` of several classes, in a
+ *   In both, SLEEP returns 0 at once when the count of events in armed is not that of seen. The count
+ *   has 24 bits: who RINGs 16 million times between a load and a SLEEP that names no word hides what came
+ *   meanwhile. Words for the first form: the header at cons, or CTRL[0].prod, in a pubsub; the cons of the
+ *   slowest subscriber for the publisher; the slot's word at a hint, or `ready` of several classes, in a
  *   queue. Early returns are legal: callers look again and loop. Who was chosen by a RING for one
  *   returns 0, also when a signal or the deadline came at the same time; so it looks, and passes on
  *   (another RING) what it leaves.
@@ -140,8 +153,11 @@
  * newcomer starts a new channel. KIPC_ATTACH_EXPECT is about who created it; who publishes is for
  * PEER to say. A subscriber may BIND, and then a publisher waits for it, as a FIFO's writer for its reader.
  *
- * STRUCTS start with their size. A larger size is accepted when what this module does not know is
- * zero (-E2BIG otherwise), a smaller one down to the first published size. Unknown flags and
+ * LIMITS of bytes and channels are those of the real uid at CREATE, as the host's kernel knows it: a user
+ * with subordinate uids (newuidmap) has as many times the limit, which memory cgroups bound all the same.
+ *
+ * STRUCTS start with their size. A larger size, up to a page, is accepted when what this module does not
+ * know is zero (-E2BIG otherwise), a smaller one down to the first published size. Unknown flags and
  * non-zero padding are -EINVAL. Times are absolute nanoseconds of CLOCK_MONOTONIC.
  *
  * ERRORS, the same for every call:
@@ -154,11 +170,11 @@
  *   -EACCES     ATTACH: the mode refuses; mmap: above the role
  *   -EPERM      ATTACH: the creator is not expect_uid; a call on an end that is not the caller's; mmap of
  *               DATA before CTRL (many ends); UNDO of what was not given to the caller
- *   -EBUSY      ATTACH: all ends (of that role) are taken; mmap: the end has an owner or a writer; WAIT, XCHG, SLEEP:
- *               16 threads of this end sleep on that side
+ *   -EBUSY      ATTACH: all ends (of that role) are taken; mmap: the end has an owner or a writer; WAIT,
+ *               XCHG, SLEEP: 16 threads of this end sleep on that side
  *   -ENOSPC     the user's limit on bytes or channels
  *   -ENOMEM     no memory, or the cgroup's limit
- *   -EMFILE     no free descriptor
+ *   -EMFILE     no free descriptor; -ENFILE: no free file in the whole system
  *   -EPIPE      the other side of this direction is gone and the position was not reached; this end is
  *               dead or shut
  *   -ETIMEDOUT  the deadline passed
@@ -326,6 +342,10 @@ struct kipc_ioc_shutdown {
 	__u32 dirs; /* KIPC_DIR_*: OUT: I write no more; IN: I read no more */
 };
 
+/* pid, uid and gid are the owner's once state is LIVE, and the last owner's when it is DEAD. Of a FREE
+ * end they are no answer: pid is 0 (or whoever handed it over), uid and gid those of who attached or, before
+ * that, created it. Who admits a peer by its uid asks for LIVE first.
+ */
 struct kipc_ioc_peer {
 	__u32 size;
 	__u32 state;      /* out: KIPC_END_* */
