@@ -209,6 +209,11 @@ uint32_t kipc__cpu(void)
 	return 0;
 }
 
+bool kipc__cache_fetch_pays(void)
+{
+	return false;
+}
+
 struct kipc__copy_ways kipc__cache_copy_ways(uint64_t ring_bytes)
 {
 	(void)ring_bytes;
