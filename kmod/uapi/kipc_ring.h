@@ -145,6 +145,18 @@
  *     its bit is still set instead: P takes the bit away, with a full fence, before it overwrites what
  *     that one has not released.
  *
+ *   In plain shared memory P wakes a few of those who sleep, and they wake the others:
+ *
+ *   P: wake all                                    S: sleep
+ *     (G) load bell.armed: PARKED or CALL?           (H) to (J), and behind the sleep
+ *     (Y) count an event, PARKED to CALL             (Z) CALL to PARKED in bell.armed: was it there?
+ *     wake a few; were there fewer?                      yes: wake all who sleep
+ *         yes: CALL off, if nothing changed
+ *
+ *     Y-Z: whoever P woke sees CALL, and so does who arms behind it. One of them makes it PARKED. Who armed
+ *     before Y is in the kernel's list and among the rest, or its word has changed when the kernel compares.
+ *     Those who were woken may die before Z, so where there can be more, those who sleep look by turns.
+ *
  * MANY ENDS over the module. Words that plain shared memory lets every end write have one writer there,
  * the kernel, who is asked: bells, sets, ends (kipc_dev.h, MANY ENDS). So (H) is a call, and so are
  * setting and taking a bit of sets.bound in (Q) and before (T); the letters and what they pair with
@@ -160,6 +172,7 @@
  *   1  pair
  *   1  kinds with more than two ends (pubsub, queue): words that a pair leaves zero
  *   1  sets.undone: zero in plain shared memory; hints.joined
+ *   1  KIPC_ARMED_CALL: pubsub in plain shared memory, all of whose ends must know it
  */
 #ifndef KIPC_RING_H
 #define KIPC_RING_H
@@ -234,6 +247,7 @@ struct kipc_ring_bell {
 #define KIPC_ARMED_EVENT  0x100U
 #define KIPC_ARMED_PARKED 1U /* a thread is parked (shm: a futex on this word) */
 #define KIPC_ARMED_POLLED 2U /* a poller waits (shm: for the doorbell file) */
+#define KIPC_ARMED_CALL   4U /* pubsub in plain shm: a few were woken, and are to wake the others */
 
 #define KIPC_GONE_SHUT   1U /* shut down this direction politely */
 #define KIPC_GONE_CLOSED 2U /* closed its end */

@@ -128,7 +128,7 @@ Test(layout, ring_values)
 	must(!memcmp(&(uint64_t){ KIPC_RING_MAGIC }, "KIPCRING", 8));
 	must(KIPC_REC_DISCARD == 1ULL << 32);
 	must(KIPC_REC_LINE == 1ULL << 33 && KIPC_RING_LINE == 64);
-	must(KIPC_ARMED_PARKED == 1 && KIPC_ARMED_POLLED == 2);
+	must(KIPC_ARMED_PARKED == 1 && KIPC_ARMED_POLLED == 2 && KIPC_ARMED_CALL == 4);
 	must(KIPC_GONE_SHUT == 1 && KIPC_GONE_CLOSED == 2 && KIPC_GONE_DEAD == 4);
 	must(KIPC_END_FREE == 0 && KIPC_END_LIVE == 1 && KIPC_END_DEAD == 2);
 	must(KIPC_FENCE_PROD == 1 && KIPC_FENCE_CAN == 2 && KIPC_FENCE_CONS == 4);
