@@ -42,9 +42,11 @@ void kipc__futex_wake(uint32_t *word)
 	syscall(SYS_futex, word, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
 }
 
-bool kipc__futex_wake_one(uint32_t *word)
+unsigned kipc__futex_wake_some(uint32_t *word, unsigned n)
 {
-	return syscall(SYS_futex, word, FUTEX_WAKE, 1, NULL, NULL, 0) > 0;
+	long woken = syscall(SYS_futex, word, FUTEX_WAKE, n, NULL, NULL, 0);
+
+	return woken > 0 ? (unsigned)woken : 0;
 }
 
 bool kipc__fence_register(void)

@@ -16,8 +16,8 @@ int kipc__futex_wait(uint32_t *word, uint32_t expected, int64_t deadline, int64_
 /* Wake everybody who sleeps on word. */
 void kipc__futex_wake(uint32_t *word);
 
-/* Wake one of them. false: nobody slept. */
-bool kipc__futex_wake_one(uint32_t *word);
+/* Wake up to n of them. How many were woken: fewer than n, and nobody is left. */
+unsigned kipc__futex_wake_some(uint32_t *word, unsigned n);
 
 /* Let other processes fence this one (membarrier GLOBAL_EXPEDITED): true when they can from now on. */
 bool kipc__fence_register(void);

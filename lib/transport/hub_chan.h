@@ -38,6 +38,7 @@ struct kipc__hub_kind {
 	uint32_t kind;                     /* KIPC_KIND_* */
 	size_t handle_bytes;               /* of the handle that embeds struct kipc__hub */
 	bool mirrored;                     /* the data area is mapped twice in a row */
+	bool calls; /* end 0 publishes to all the others, who may wake each other for it */
 
 	/* Check the config and fill the plan (zeroed before). What is wrong: kipc__why_set(). */
 	int (*plan)(const struct kipc__config *cfg, struct kipc__hub_plan *plan);
@@ -92,6 +93,11 @@ struct kipc__hub_back {
 
 	/* Count an event; end the sleep of all on a side, or of one and of all pollers. */
 	void (*wake)(struct kipc__hub *h, unsigned side, bool all);
+
+	/* The same for all on a side, for end 0 of a kind that calls: what it costs does not grow with those
+	 * who sleep.
+	 */
+	void (*call)(struct kipc__hub *h, unsigned side);
 
 	/* The poll descriptor of a side; and: a call found nothing there and will not wait, so make it
 	 * unreadable until something happens. idle() is called often and finds out about deaths, too.
@@ -185,8 +191,12 @@ static inline void kipc__hub_published(struct kipc__hub *h, unsigned side, bool 
 {
 	kipc__fence_full(); /* (F) pairs with (I) */
 	if (__builtin_expect(kipc__load_relaxed(&kipc__hub_bell(h, side)->armed) & KIPC_ARMED_FLAGS,
-	                     0)) /* (G) */
-		kipc__hub_wake(h, side, all);
+	                     0)) { /* (G) */
+		if (all)
+			h->back->call(h, side);
+		else
+			kipc__hub_wake(h, side, false);
+	}
 }
 
 static inline void kipc__hub_look(struct kipc__hub *h)

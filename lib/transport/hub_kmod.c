@@ -282,6 +282,12 @@ static void kmod_wake(struct kipc__hub *h, unsigned side, bool all)
 	(void)call(h, KIPC_IOC_RING, &req);
 }
 
+/* The module wakes the first few and leaves the others to a worker. */
+static void kmod_call(struct kipc__hub *h, unsigned side)
+{
+	kmod_wake(h, side, true);
+}
+
 /* Who found something only behind arming stays ready: more may be there than what it takes. */
 static void kmod_idle(struct kipc__hub *h, unsigned side)
 {
@@ -371,6 +377,7 @@ const struct kipc__hub_back kipc__hub_kmod = {
 	.arm = kmod_arm,
 	.sleep = kmod_sleep,
 	.wake = kmod_wake,
+	.call = kmod_call,
 	.fd = kmod_fd,
 	.idle = kmod_idle,
 	.look = kmod_look,

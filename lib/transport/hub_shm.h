@@ -22,6 +22,9 @@
 /* The numbers of an end's FIFOs: 2 * end + side, its doorbells, and this one. */
 #define KIPC__HUB_LEASH(end) (2 * KIPC_RING_ENDS + (end))
 
+/* So many sleepers are woken by who publishes to a crowd; they wake the others. One alone could be gone. */
+#define KIPC__HUB_CHOSEN 2
+
 /* A doorbell of somebody else, and whose it was when it was opened. */
 struct kipc__hub_ringer {
 	bool open;
@@ -67,9 +70,13 @@ int kipc__hub_shm_create_file(int *fd, const struct kipc__hub_kind *kind,
 int kipc__hub_shm_map(struct kipc__hub *h); /* as kipc__hub_learn() */
 void kipc__hub_shm_unmap(struct kipc__hub *h);
 
-/* hub_shm_bell.c. arm: I am about to sleep (PARKED) or to be polled (POLLED). */
+/* hub_shm_bell.c. arm: I am about to sleep (PARKED) or to be polled (POLLED). answer: I am back from a sleep; wake
+ * who was called with me and still sleeps.
+ */
 uint32_t kipc__hub_shm_arm(struct kipc__hub *h, unsigned side, uint32_t how);
 void kipc__hub_shm_wake(struct kipc__hub *h, unsigned side, bool all);
+void kipc__hub_shm_call(struct kipc__hub *h, unsigned side);
+void kipc__hub_shm_answer(struct kipc__hub *h, unsigned side);
 void kipc__hub_shm_stir(
 	struct kipc__hub *h); /* all sleepers look who is there; no poller is told */
 void kipc__hub_shm_bell_self(struct kipc__hub *h, unsigned side);

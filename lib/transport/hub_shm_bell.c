@@ -11,7 +11,31 @@
  * A poller sets its bit in the set of its side and then the flag. A waker takes the set and rings the
  * doorbells of those in it, one FIFO for an end and side; a poller that does not arm again costs
  * nothing more.
+ *
+ * Who publishes to a crowd does not wake each of them. It clears PARKED, says CALL ("there may be sleepers who
+ * are still to be woken for this event") and wakes KIPC__HUB_CHOSEN of them. Whoever then comes back from a
+ * sleep, or arms, takes CALL down in one step and wakes all the rest before it does anything else. As long
+ * as CALL stands, each further event wakes as many again, so those who were chosen and are gone are made up
+ * for by the next message. Without one, it is found out by whoever's turn it is to look (hub_shm_vigil.c).
  */
+
+/* PARKED is put up in the same step: should I be killed before the rest is woken, the next event finds it. The
+ * event is that of the one who called, so no word that anybody armed with since is any different for it: who
+ * arms does this itself, and is told what the word is then.
+ */
+void kipc__hub_shm_answer(struct kipc__hub *h, unsigned side)
+{
+	uint32_t *armed = &kipc__hub_bell(h, side)->armed;
+	uint32_t seen =
+		kipc__load_relaxed(armed); /* behind the sleep, or (H): pairs with call's change */
+
+	do {
+		if (!(seen & KIPC_ARMED_CALL))
+			return;
+	} while (!kipc__compare_exchange(armed, &seen,
+	                                 (seen & ~KIPC_ARMED_CALL) | KIPC_ARMED_PARKED));
+	kipc__futex_wake(armed);
+}
 
 uint32_t kipc__hub_shm_arm(struct kipc__hub *h, unsigned side, uint32_t how)
 {
@@ -21,7 +45,9 @@ uint32_t kipc__hub_shm_arm(struct kipc__hub *h, unsigned side, uint32_t how)
 		kipc__fetch_or(&h->status->sets.polled[side][h->end / 64], 1ULL << (h->end % 64));
 	before = kipc__fetch_or(&kipc__hub_bell(h, side)->armed, how); /* (H) pairs with (G) */
 	kipc__fence_full();                                            /* (I) pairs with (F) */
-	return before | how;
+	if (__builtin_expect(before & KIPC_ARMED_CALL, 0))
+		kipc__hub_shm_answer(h, side);
+	return (before | how) & ~KIPC_ARMED_CALL;
 }
 
 /* ---- doorbells -------------------------------------------------------------------------- */
@@ -166,6 +192,8 @@ void kipc__hub_shm_bells_close(struct kipc__hub *h)
 
 /* ---- waking ----------------------------------------------------------------------------- */
 
+#define SLEEPERS (KIPC_ARMED_PARKED | KIPC_ARMED_CALL)
+
 /* Count an event and clear flags; what the word was. */
 static uint32_t happened(uint32_t *armed, uint32_t clear)
 {
@@ -173,6 +201,19 @@ static uint32_t happened(uint32_t *armed, uint32_t clear)
 
 	while (!kipc__compare_exchange(armed, &seen, (seen & ~clear) + KIPC_ARMED_EVENT))
 		;
+	return seen;
+}
+
+/* The same for who calls: if there are sleepers, what the word is afterwards says so. */
+static uint32_t called(uint32_t *armed, uint32_t *after)
+{
+	uint32_t seen = kipc__load_relaxed(armed);
+
+	do {
+		*after = (seen & ~KIPC_ARMED_FLAGS) + KIPC_ARMED_EVENT;
+		if (seen & SLEEPERS)
+			*after |= KIPC_ARMED_CALL;
+	} while (!kipc__compare_exchange(armed, &seen, *after));
 	return seen;
 }
 
@@ -184,16 +225,36 @@ void kipc__hub_shm_wake(struct kipc__hub *h, unsigned side, bool all)
 
 	if (seen & KIPC_ARMED_POLLED)
 		ring(h, side);
-	if (!(seen & KIPC_ARMED_PARKED))
+	if (!(seen & (all ? SLEEPERS : KIPC_ARMED_PARKED)))
 		return;
 	kipc__hub_shm_leash_make(h);
 	if (all) {
 		kipc__futex_wake(armed);
-	} else if (!kipc__futex_wake_one(armed)) {
+	} else if (!kipc__futex_wake_some(armed, 1)) {
 		/* Nobody sleeps behind the flag: take it down, and let go who has come meanwhile. */
 		(void)happened(armed, KIPC_ARMED_PARKED);
 		kipc__futex_wake(armed);
 	}
+}
+
+/* Fewer were there than could have been woken, so nobody sleeps who has not heard of this event, and nobody will:
+ * who armed before it finds another word when the kernel compares, and who armed behind it finds what was
+ * published at (J). So nothing is left to be done, unless the word has changed: then somebody has armed or
+ * answered, and sees to it.
+ */
+void kipc__hub_shm_call(struct kipc__hub *h, unsigned side)
+{
+	uint32_t *armed = &kipc__hub_bell(h, side)->armed;
+	uint32_t after;
+	uint32_t seen = called(armed, &after); /* pairs with (H) */
+
+	if (seen & KIPC_ARMED_POLLED)
+		ring(h, side);
+	if (!(seen & SLEEPERS))
+		return;
+	kipc__hub_shm_leash_make(h);
+	if (kipc__futex_wake_some(armed, KIPC__HUB_CHOSEN) < KIPC__HUB_CHOSEN)
+		(void)kipc__compare_exchange(armed, &after, after & ~KIPC_ARMED_CALL);
 }
 
 void kipc__hub_shm_stir(struct kipc__hub *h)
@@ -203,7 +264,7 @@ void kipc__hub_shm_stir(struct kipc__hub *h)
 	for (side = 0; side < 2; side++) {
 		uint32_t *armed = &kipc__hub_bell(h, side)->armed;
 
-		if (happened(armed, KIPC_ARMED_PARKED) & KIPC_ARMED_PARKED) /* pairs with (H) */
+		if (happened(armed, SLEEPERS) & SLEEPERS) /* pairs with (H) */
 			kipc__futex_wake(armed);
 	}
 }

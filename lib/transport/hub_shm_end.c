@@ -213,6 +213,8 @@ void kipc__hub_shm_settle(struct kipc__hub *h)
 	inherit(h);
 	kipc__store_relaxed(generation, kipc__load_relaxed(generation) + 1);
 	state_set(h, h->end, KIPC_END_LIVE);
+	if (h->kind->calls) /* now they may be more than who publishes wakes, before I can sleep */
+		kipc__hub_shm_stir(h);
 }
 
 /* The state first: once the lock is gone, a newcomer may have the place. */

@@ -227,6 +227,7 @@ const struct kipc__hub_back kipc__hub_shm = {
 	.arm = shm_arm,
 	.sleep = kipc__hub_shm_sleep,
 	.wake = kipc__hub_shm_wake,
+	.call = kipc__hub_shm_call,
 	.fd = kipc__hub_shm_fd,
 	.idle = kipc__hub_shm_idle,
 	.look = kipc__hub_shm_look,

@@ -19,7 +19,7 @@
 /* A sleeper looks who lives this often; the promise is 100 ms. */
 #define NAP_NS (50 * 1000 * 1000)
 
-int kipc__hub_shm_sleep(struct kipc__hub *h, unsigned side, uint32_t armed, int64_t deadline)
+static int vigil_or_nap(struct kipc__hub *h, unsigned side, uint32_t armed, int64_t deadline)
 {
 	unsigned *naps = &kipc__hub_shm_of(h)->rest[side].naps;
 	int r = kipc__hub_shm_vigil_sleep(h, side, armed, deadline);
@@ -33,6 +33,14 @@ int kipc__hub_shm_sleep(struct kipc__hub *h, unsigned side, uint32_t armed, int6
 	kipc__hub_shm_leash_make(h); /* others that sleep for long may wait for me, too */
 	kipc__hub_shm_look_in_turn(h);
 	return deadline != KIPC__NEVER && kipc__now() >= deadline ? -ETIMEDOUT : 0;
+}
+
+int kipc__hub_shm_sleep(struct kipc__hub *h, unsigned side, uint32_t armed, int64_t deadline)
+{
+	int r = vigil_or_nap(h, side, armed, deadline);
+
+	kipc__hub_shm_answer(h, side);
+	return r;
 }
 
 /* Both halves of the end may come here at once: one ticker will do. */

@@ -168,6 +168,63 @@ static int begin(struct kipc__hub *h, struct kipc__hub_rest *rest, struct kipc__
 
 /* ---- the sleep -------------------------------------------------------------------------- */
 
+/* Those who were chosen to wake the others of a crowd may be gone, or stopped, before they do (hub_shm_bell.c). So
+ * the others take turns: every so often the timer of one of them ends, whether they are three or 64.
+ */
+#define TURN_NS (100 * 1000 * 1000)
+
+/* When it is my turn; NEVER, where all that can sleep on this side are woken by who calls. A newcomer stirs all
+ * once it counts, before it can sleep (hub_shm_end.c): who armed behind that counts it here.
+ */
+static int64_t my_turn(const struct kipc__hub *h, unsigned side)
+{
+	int64_t now, next, round;
+	unsigned end, live = 0, before_me = 0;
+
+	if (!h->kind->calls || side != KIPC_SIDE_DATA)
+		return KIPC__NEVER;
+	for (end = 1; end < h->ident.nr_ends; end++)
+		if (kipc__hub_state(h, end) == KIPC_END_LIVE) {
+			live++;
+			before_me += end < h->end;
+		}
+	if (live <= KIPC__HUB_CHOSEN)
+		return KIPC__NEVER;
+	now = kipc__now();
+	round = (int64_t)live * TURN_NS;
+	next = now - now % round + (int64_t)before_me * TURN_NS;
+	return next > now ? next : next + round;
+}
+
+/* In my turn: has anything happened since I armed? Then I ought to have been woken, and so ought the others. */
+static int take_turn(uint32_t *word, uint32_t armed)
+{
+	if (kipc__load_relaxed(word) == armed)
+		return -ETIMEDOUT;
+	kipc__futex_wake(word);
+	return 0;
+}
+
+static int sleep_by_turns(struct kipc__hub *h, unsigned side, struct kipc__vigil *v, uint32_t armed,
+                          int64_t deadline)
+{
+	struct kipc__hub_rest *rest = &kipc__hub_shm_of(h)->rest[side];
+	uint32_t *word = &kipc__hub_bell(h, side)->armed;
+	int64_t turn, until;
+	int r;
+
+	do {
+		turn = my_turn(h, side);
+		until = turn < deadline ? turn : deadline;
+		r = v ? kipc__vigil_sleep(&rest->word, QUIET, word, armed, until)
+		      : kipc__futex_wait(word, armed, until, KIPC__NEVER);
+		if (r != -ETIMEDOUT || until == deadline)
+			return r;
+		r = take_turn(word, armed);
+	} while (r == -ETIMEDOUT);
+	return r;
+}
+
 /* For this reason, and perhaps for ever. */
 static int refused(struct kipc__hub_shm *s, int r)
 {
@@ -186,7 +243,6 @@ int kipc__hub_shm_vigil_sleep(struct kipc__hub *h, unsigned side, uint32_t armed
 {
 	struct kipc__hub_shm *s = kipc__hub_shm_of(h);
 	struct kipc__hub_rest *rest = &s->rest[side];
-	uint32_t *word = &kipc__hub_bell(h, side)->armed;
 	struct kipc__vigil *v = NULL;
 	bool happened;
 	int r;
@@ -196,8 +252,8 @@ int kipc__hub_shm_vigil_sleep(struct kipc__hub *h, unsigned side, uint32_t armed
 	r = begin(h, rest, &v);
 	if (r < 0)
 		return refused(s, r);
-	r = v ? kipc__vigil_sleep(&rest->word, QUIET, word, armed, deadline)
-	      : kipc__futex_wait(word, armed, deadline, KIPC__NEVER);
+	r = sleep_by_turns(h, side, v, armed, deadline);
+	kipc__hub_shm_answer(h, side); /* at once: to end a vigil takes longer */
 	happened = v && !kipc__vigil_stands(v);
 	kipc__vigil_close(v);
 	if (r < 0 && r != -ETIMEDOUT && r != -EINTR)

@@ -238,6 +238,7 @@ const struct kipc__hub_kind kipc__pubsub_kind = {
 	.kind = KIPC_KIND_PUBSUB,
 	.handle_bytes = sizeof(struct kipc__pubsub_chan),
 	.mirrored = true,
+	.calls = true,
 	.plan = pubsub_plan,
 	.format = pubsub_format,
 	.check = pubsub_check,

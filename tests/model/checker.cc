@@ -254,15 +254,21 @@ bool kipc__model_mortal(void (*body)(void), unsigned accesses)
 
 // The kernel compares and enqueues under the lock of its hash bucket, so that is one step here: the
 // comparison sees the last value, and nothing comes between it and the sleep. Few sleeps end for no
-// reason, or those would make up for wake-ups that are lost.
-void kipc__model_futex_wait(uint32_t *word_at, uint32_t expected, bool timed)
+// reason, or those would make up for wake-ups that are lost. Who is to be killed often is here, or before it
+// has done what it was woken for.
+bool kipc__model_futex_wait(uint32_t *word_at, uint32_t expected, bool timed)
 {
 	word &w = must_find(word_at, 4);
+	bool over = false;
 
 	step();
 	if (w.atomic.get().fetch_add(0, rl::mo_seq_cst, $) == expected)
-		w.atomic.get().wait(rl::ctx(), timed, !timed && rl::rand(8) == 0, $);
+		over = w.atomic.get().wait(rl::ctx(), timed, !timed && rl::rand(8) == 0, $) ==
+		       rl::unpark_reason_timeout;
 	rl::atomic_thread_fence(rl::mo_seq_cst, $);
+	if (mortals[rl::thread_index()].doomed && rl::rand(4) == 0)
+		mortals[rl::thread_index()].left = rl::rand(4);
+	return over;
 }
 
 unsigned kipc__model_futex_wake(uint32_t *word_at, unsigned n)

@@ -57,10 +57,10 @@ void kipc__model_sluggish(unsigned steps);
 /* Run body, but let it be killed before any of its first accesses. true: it was. */
 bool kipc__model_mortal(void (*body)(void), unsigned accesses);
 
-/* As futex(2): sleeps if the word still holds expected. timed: may also end for no reason. How many were
- * woken.
+/* As futex(2): sleeps if the word still holds expected. timed: may also end for no reason, and says so. How
+ * many were woken.
  */
-void kipc__model_futex_wait(uint32_t *word, uint32_t expected, bool timed);
+bool kipc__model_futex_wait(uint32_t *word, uint32_t expected, bool timed);
 unsigned kipc__model_futex_wake(uint32_t *word, unsigned n);
 
 /* As membarrier(2): every thread executes a full fence between two of its accesses. */

@@ -161,11 +161,10 @@ void kipc__region_bell_unlink(const char *name, const __u64 id[2], unsigned end)
 
 int kipc__futex_wait(uint32_t *word, uint32_t expected, int64_t deadline, int64_t nap)
 {
-	bool timed = naps && nap != KIPC__NEVER;
+	bool timed = naps && (nap != KIPC__NEVER || deadline != KIPC__NEVER);
+	bool over = kipc__model_futex_wait(word, expected, timed);
 
-	(void)deadline;
-	kipc__model_futex_wait(word, expected, timed);
-	return timed ? -ETIMEDOUT : 0;
+	return over || (timed && nap != KIPC__NEVER) ? -ETIMEDOUT : 0;
 }
 
 void kipc__futex_wake(uint32_t *word)
@@ -173,9 +172,9 @@ void kipc__futex_wake(uint32_t *word)
 	(void)kipc__model_futex_wake(word, CROWD);
 }
 
-bool kipc__futex_wake_one(uint32_t *word)
+unsigned kipc__futex_wake_some(uint32_t *word, unsigned n)
 {
-	return kipc__model_futex_wake(word, 1) > 0;
+	return kipc__model_futex_wake(word, n);
 }
 
 int64_t kipc__now(void)
@@ -260,9 +259,10 @@ int kipc__vigil_sleep(uint32_t *mine, uint32_t expected_mine, uint32_t *shared, 
 {
 	unsigned e = (unsigned)(((uintptr_t)mine - (uintptr_t)own) / sizeof(own[0]));
 
-	(void)expected_mine, (void)deadline;
-	if (kipc__vigil_stands(&vigils[e]))
-		kipc__model_futex_wait(shared, expected, false);
+	(void)expected_mine;
+	if (kipc__vigil_stands(&vigils[e]) &&
+	    kipc__model_futex_wait(shared, expected, naps && deadline != KIPC__NEVER))
+		return -ETIMEDOUT;
 	return 0;
 }
 

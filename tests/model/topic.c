@@ -2,9 +2,11 @@
 /*
  * topic.c - model of a publisher and two subscribers that sleep, leave and die
  *
- * All sleep on two bells; one of them leaves at some moment, politely or killed before any of its
- * accesses, or none does, so that nothing else makes up for a wake-up that is lost. Right is: a subscriber gets every message whose send had returned, in order or counted as
- * lost, and then -EPIPE; the publisher does not wait for one that is gone; nobody waits for ever.
+ * All sleep on two bells; one of them leaves at some moment, politely or killed before any of its accesses,
+ * or none does, so that nothing else makes up for a wake-up that is lost. Of those who sleep for a message one
+ * is woken, and has to wake the other (KIPC__HUB_CHOSEN is 1 here). Right is: a subscriber gets every message
+ * whose send had returned, in order or counted as lost, and then -EPIPE; the publisher does not wait for one
+ * that is gone; nobody waits for ever.
  */
 #include <errno.h>
 #include "crowd.h"
@@ -21,7 +23,9 @@ enum how { STAY, SHUT, CLOSE, DIE, HOWS };
 
 static enum how how;
 static bool early; /* the second subscriber leaves, not the publisher in the end */
+static bool stays; /* the publisher does not leave in the end, which would wake all */
 static bool lossy;
+static unsigned messages;
 static unsigned published;
 static uint64_t seen[CROWD];
 
@@ -36,7 +40,9 @@ void kipc__model_setup(void)
 
 	how = kipc__model_rand(HOWS);
 	early = how != STAY && kipc__model_rand(2);
+	stays = how == STAY || (early && kipc__model_rand(2));
 	lossy = !early && kipc__model_rand(2);
+	messages = kipc__model_rand(2) ? MESSAGES : 1 + kipc__model_rand(2);
 	kipc__model_crowd_setup(&kipc__pubsub_kind, &plan, how == DIE);
 	pub = (const struct kipc_ring_pub *)kipc__hub_ctrl(kipc__model_hub(0), 0);
 	kipc__model_area(kipc__model_hub(0)->data, BYTES, true);
@@ -72,7 +78,7 @@ static void publish(void)
 {
 	struct kipc_chan *c = &kipc__model_hub(0)->base;
 
-	while (published < MESSAGES) {
+	while (published < messages) {
 		uint64_t word = PATTERN(published);
 		struct kipc_msg m = { .data = &word, .len = 8 };
 
@@ -104,7 +110,7 @@ static void subscribe(unsigned e)
 	struct kipc_chan *c = &kipc__model_hub(e)->base;
 	uint64_t lost = 0;
 
-	while (how != STAY || seen[e] + lost < MESSAGES) {
+	while (!stays || seen[e] + lost < messages) {
 		if (take(e) == -EPIPE)
 			break;
 		(void)c->ops->lost(c, &lost);
@@ -127,8 +133,9 @@ static void leave(unsigned e)
 
 static void take_few(void)
 {
-	unsigned n = kipc__model_rand(3);
+	unsigned n = kipc__model_rand(2) ? kipc__model_rand(3) : messages;
 
+	n = n < messages ? n : messages; /* nobody tells it that no more comes */
 	while (n-- && take(2) == 1)
 		;
 }
@@ -147,11 +154,12 @@ static void use_and_leave(unsigned e, void (*use)(void))
 
 void kipc__model_thread(unsigned i)
 {
-	if (i && kipc__model_rand(2))
-		kipc__model_sluggish(150); /* so that the publisher has to wait */
+	if (kipc__model_rand(2))
+		kipc__model_sluggish(150); /* the publisher has to wait, or all the others */
 	if (i == 0 && early) {
 		publish();
-		kipc__model_crowd_leave(0);
+		if (!stays)
+			kipc__model_crowd_leave(0);
 	} else if (i == 0) {
 		use_and_leave(0, publish);
 	} else if (i == 2 && early) {
