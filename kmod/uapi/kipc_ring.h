@@ -173,6 +173,7 @@
  *   1  kinds with more than two ends (pubsub, queue): words that a pair leaves zero
  *   1  sets.undone: zero in plain shared memory; hints.joined
  *   1  KIPC_ARMED_CALL: pubsub in plain shared memory, all of whose ends must know it
+ *   1  growth.follows tells a watcher from one who wants to be woken
  */
 #ifndef KIPC_RING_H
 #define KIPC_RING_H
@@ -334,8 +335,11 @@ struct kipc_ring_pub {
 #define KIPC_FENCE_CONS 4U /* the same behind cons; each half of an end decides for itself */
 #define KIPC_FENCE_PEER (KIPC_FENCE_PROD | KIPC_FENCE_CONS)
 
-/* 0x180: how far the payload of a long record is that e is copying in; see (U) to (X). And, read by the
- * peer only while e is armed, whether e wants to be woken already when such a record begins.
+#define KIPC_FOLLOWS_WAKE  1 /* one is waited for; who sleeps wants to be woken when it begins */
+#define KIPC_FOLLOWS_WATCH 2 /* one is waited for */
+
+/* 0x180: how far the payload of a long record is that e is copying in; see (U) to (X). And whether e
+ * copies such records out meanwhile: the peer need not tell of the shorter ones otherwise.
  */
 struct kipc_ring_growth {
 	__u64 at;   /* its position */

@@ -30,6 +30,7 @@ struct kipc__ring_tx {
 	__u64 *prod_word;                /* mine, publish-only */
 	const __u64 *cons_word;          /* the consumer's */
 	struct kipc_ring_growth *growth; /* mine; NULL: nobody is told how far a copy is */
+	const __u64 *follows;            /* the consumer's wish to be told; NULL: it always is */
 	uint64_t bytes;
 	uint64_t align;
 	uint64_t prod;         /* the truth about my position */
@@ -68,6 +69,9 @@ struct kipc__ring_rx {
 
 /* From this length on a message is copied in by pieces, and copied out while that goes on. */
 #define KIPC__RING_LONG 65536
+
+/* From this length on in any case: it would have left the caches before it is complete. */
+#define KIPC__RING_LONGER (4 * KIPC__RING_LONG)
 
 static inline bool kipc__power_of_two(uint64_t v)
 {

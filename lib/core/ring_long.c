@@ -42,13 +42,20 @@ void kipc__ring_announce(struct kipc__ring_tx *tx, uint64_t pos, uint64_t len)
 	kipc__store_release(&g->at, pos); /* (U) pairs with (V) */
 }
 
+/* Telling costs a line's way for each piece. */
+static bool is_followed(const struct kipc__ring_tx *tx, size_t len)
+{
+	return tx->growth &&
+	       (len >= KIPC__RING_LONGER || !tx->follows || kipc__load_relaxed(tx->follows) != 0);
+}
+
 void kipc__ring_copy_long(struct kipc__ring_tx *tx, uint64_t pos, const void *from, size_t len)
 {
 	struct kipc_ring_growth *g = tx->growth;
 	uint8_t *to = (uint8_t *)(kipc__ring_tx_header(tx, pos) + 1);
 	size_t piece = piece_of(len), done = 0, n;
 
-	if (!g) {
+	if (!is_followed(tx, len)) {
 		copy_in(tx, to, from, len);
 		return;
 	}

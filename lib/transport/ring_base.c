@@ -79,6 +79,7 @@ int kipc__ring_base_begin(struct kipc__ring_chan *c)
 	if (r < 0)
 		return r;
 	c->tx.growth = &mine->growth;
+	c->tx.follows = &peer->growth.follows;
 	c->rx.growth = &peer->growth;
 	c->fetches = kipc__cache_fetch_pays();
 	c->own_most = own_most(c);

@@ -41,15 +41,13 @@ static int64_t left_of(int64_t timeout, int64_t deadline)
  * makes both slower, unless it is so long that it would have left the caches meanwhile. Not so where
  * receivers sleep: those would wake up late.
  */
-#define FOLLOW_STREAM (4 * KIPC__RING_LONG)
-
 static bool not_worth_following(struct kipc__ring_chan *c, size_t cap)
 {
 	uint64_t sent = kipc__load_relaxed(c->tx.prod_word);
 	bool streams = sent == c->long_at;
 
 	c->long_at = sent;
-	return streams && cap < FOLLOW_STREAM && c->base.wait != KIPC_WAIT_BLOCK;
+	return streams && cap < KIPC__RING_LONGER && c->base.wait != KIPC_WAIT_BLOCK;
 }
 
 ssize_t kipc__ring_long_recv(struct kipc__ring_chan *c, void *buf, size_t cap, int64_t *timeout)
@@ -64,7 +62,7 @@ ssize_t kipc__ring_long_recv(struct kipc__ring_chan *c, void *buf, size_t cap, i
 		return -EAGAIN;
 	deadline = kipc__deadline(*timeout);
 	c->follows = true;
-	kipc__store_relaxed(follows, c->back->early);
+	kipc__store_relaxed(follows, c->back->early ? KIPC_FOLLOWS_WAKE : KIPC_FOLLOWS_WATCH);
 	r = kipc__ring_wait_for(c, KIPC_SIDE_DATA, *timeout);
 	c->follows = false;
 	kipc__store_relaxed(follows, 0);

@@ -156,7 +156,7 @@ void kipc__ring_wait_announce(struct kipc__ring_chan *c, uint64_t len)
 	const struct kipc_ring_bell *bell = (const struct kipc_ring_bell *)c->tx_bell;
 
 	if (!kipc__load_relaxed(&bell->armed) ||
-	    !kipc__load_relaxed(&c->ctrl[KIPC__RING_PEER(c)]->growth.follows))
+	    kipc__load_relaxed(&c->ctrl[KIPC__RING_PEER(c)]->growth.follows) != KIPC_FOLLOWS_WAKE)
 		return;
 	kipc__ring_announce(&c->tx, c->tx.prod, len);
 	wake_peer(c, KIPC_SIDE_DATA);
