@@ -5,20 +5,34 @@
 #if defined(__x86_64__)
 #include <cpuid.h>
 #endif
+#include "../core/atomic.h"
 
 #define FAMILY_ZEN  0x17 /* and Zen 2 */
 #define FAMILY_ZEN4 0x19 /* and Zen 3; Zen 5 is 0x1a */
 
-/* The family of a Zen processor, 0 for any other. */
-static unsigned zen_family(void)
-{
 #if defined(__x86_64__)
+static unsigned ask_family(void)
+{
 	unsigned a, b, c, d, family;
 
 	if (!__builtin_cpu_is("amd") || !__get_cpuid(1, &a, &b, &c, &d))
 		return 0;
 	family = (a >> 8 & 0xf) + (a >> 20 & 0xff);
 	return family >= FAMILY_ZEN ? family : 0;
+}
+#endif
+
+/* The family of a Zen processor, 0 for any other. Asked once: a virtual machine stops for each CPUID, which
+ * takes longer than all the rest of opening a channel.
+ */
+static unsigned zen_family(void)
+{
+#if defined(__x86_64__)
+	static unsigned known; /* + 1; 0: not yet */
+
+	if (kipc__load_relaxed(&known) == 0)
+		kipc__store_relaxed(&known, ask_family() + 1);
+	return kipc__load_relaxed(&known) - 1;
 #else
 	return 0;
 #endif
