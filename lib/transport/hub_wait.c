@@ -78,6 +78,11 @@ int kipc__hub_wait_for(struct kipc__hub *h, unsigned side, int64_t timeout)
 	r = spin(h, side, deadline);
 	if (r == 0)
 		r = sleep_until(h, side, deadline);
+	if (r == -ETIMEDOUT) { /* who polls next must not find it readable */
+		h->back->idle(h, side);
+		r = h->kind->ready(h, side);
+		r = r == 0 ? -ETIMEDOUT : r;
+	}
 	return r < 0 ? r : 0;
 }
 

@@ -318,6 +318,11 @@ int kipc__ring_wait_for(struct kipc__ring_chan *c, unsigned side, int64_t timeou
 	r = spin(c, side, deadline);
 	if (r == 0)
 		r = sleep_until(c, side, deadline);
+	if (r == -ETIMEDOUT && c->polled[side]) { /* who polls next must not find it readable */
+		c->back->idle(c, side);
+		r = check(c, side);
+		r = r == 0 ? -ETIMEDOUT : r;
+	}
 	return r < 0 ? kipc__ring_wait_broken(c, r) : 0;
 }
 

@@ -67,6 +67,29 @@ EACH_FORM(poll_level_of_messages)
 	close(ep);
 }
 
+/* A wait that timed out says as well that nothing is there: who polls next sleeps. */
+EACH_FORM(poll_behind_a_timeout)
+{
+	struct duo d;
+	char word[16];
+	int ep, i = 0;
+
+	duo_both(&d, f, "size=4K");
+	ep = epoll_on(d.end[1], KIPC_IN);
+	must_become_quiet(ep, d.end[1], KIPC_IN);
+	must_eq(send_one(d.end[0], 10, 1, 0, 0), 0);
+	must_eq(ready(ep, -1), KIPC_IN);
+	recv_one(d.end[1], 10, 1, 0);
+	do {
+		must(i++ < 100);
+		must_eq(kipc_recv(d.end[1], word, sizeof(word), 1000 * 1000), -ETIMEDOUT);
+	} while (ready(ep, 0));
+	must_eq(send_one(d.end[0], 10, 1, 1, 0), 0);
+	must_eq(ready(ep, -1), KIPC_IN);
+	duo_close(&d);
+	close(ep);
+}
+
 /* Watched only after the messages are there. */
 EACH_FORM(poll_of_what_is_there_already)
 {
