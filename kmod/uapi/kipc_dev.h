@@ -167,7 +167,8 @@
  *   -ENOTTY     unknown call, or a call of the other kind of file or end
  *   -EEXIST     CREATE: the name is taken; ATTACH: its rings are not as asked for
  *   -ENOENT     ATTACH: no such name
- *   -EACCES     ATTACH: the mode refuses; mmap: above the role
+ *   -EACCES     ATTACH: the mode refuses (a subscriber needs r, a publisher w, any other end both);
+ *               mmap: above the role
  *   -EPERM      ATTACH: the creator is not expect_uid; a call on an end that is not the caller's; mmap of
  *               DATA before CTRL (many ends); UNDO of what was not given to the caller
  *   -EBUSY      ATTACH: all ends (of that role) are taken; mmap: the end has an owner or a writer; WAIT,

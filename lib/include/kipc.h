@@ -366,6 +366,9 @@ KIPC_API ssize_t kipc_read(struct kipc_chan *c, void *buf, size_t cap, int64_t t
  * Another one may publish then: it goes on behind, message numbers too, and subscribers that call again
  * get its messages. A subscriber's death frees the publisher within 100 ms.
  *
+ * Who may do what, over kmod: in mode= r lets subscribe and w publish. Over shm every end takes both, for
+ * the memory is one file that each of them writes.
+ *
  * kipc_chan_peer() tells a subscriber about the publisher, and the publisher whether there is any
  * subscriber. kipc_chan_pair(), kipc_chan_from_fd() and kipc_chan_handover() are -EOPNOTSUPP. kmod
  * and shm carry this kind.
