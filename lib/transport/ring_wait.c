@@ -11,6 +11,9 @@
 /* Spins between two looks at the clock. */
 #define TURNS 64
 
+/* How long a sender waits for more room than it needs. */
+#define MORE_NS (10 * 1000 * 1000)
+
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "a bell is loaded as {armed, gone}");
 
 static unsigned bell_gone(uint64_t bell)
@@ -31,6 +34,12 @@ static uint64_t wanted(const struct kipc__ring_chan *c)
 	return c->want ? c->want : kipc_ring_stride(0, c->tx.align);
 }
 
+/* The consumer's position once so much is free. */
+static uint64_t room_at(const struct kipc__ring_chan *c, uint64_t room)
+{
+	return c->tx.prod + room + KIPC_REC_BYTES - c->tx.bytes;
+}
+
 int kipc__ring_wait_ready(struct kipc__ring_chan *c, unsigned side)
 {
 	int r;
@@ -43,8 +52,7 @@ int kipc__ring_wait_ready(struct kipc__ring_chan *c, unsigned side)
 
 uint64_t kipc__ring_wait_target(const struct kipc__ring_chan *c, unsigned side)
 {
-	return side == KIPC_SIDE_DATA ? c->rx.cons + 1
-	                              : c->tx.prod + wanted(c) + KIPC_REC_BYTES - c->tx.bytes;
+	return side == KIPC_SIDE_DATA ? c->rx.cons + 1 : room_at(c, wanted(c));
 }
 
 /* While the peer promises to fence my CPUs when it arms, leave the fence per message out. Each half of
@@ -275,10 +283,35 @@ static bool false_alarm(const struct kipc__ring_chan *c, unsigned side)
 	       kipc__ring_ready(&c->rx) == 0;
 }
 
+/* Who wakes a sender on its own CPU is interrupted by it. Woken for the room of one message, the two would
+ * change over for each of them, so the sender sleeps until most of the ring is free, as that of a socket does
+ * (unix_writable() in net/unix/af_unix.c). Not for long: the receiver may take no more before it hears of the
+ * sender in some other way. 0: it has not come to that.
+ */
+static int sleep_for_more(struct kipc__ring_chan *c, int64_t deadline)
+{
+	uint64_t most = c->tx.bytes / 4 * 3;
+	int64_t until = kipc__now() + MORE_NS;
+	int r, parked;
+
+	if (wanted(c) >= most)
+		return 0;
+	until = until < deadline ? until : deadline;
+	kipc__count(&c->base.stats.sleeps);
+	parked = c->back->park(c, KIPC_SIDE_SPACE, room_at(c, most), until);
+	r = check(c, KIPC_SIDE_SPACE);
+	return r != 0 || (parked == -ETIMEDOUT && until != deadline) ? r : parked;
+}
+
 static int sleep_until(struct kipc__ring_chan *c, unsigned side, int64_t deadline)
 {
 	int r, parked;
 
+	if (side == KIPC_SIDE_SPACE && kipc__ring_wait_sharing(c)) {
+		r = sleep_for_more(c, deadline);
+		if (r != 0)
+			return r;
+	}
 	do {
 		kipc__count(&c->base.stats.sleeps);
 		parked = c->back->park(c, side, kipc__ring_wait_target(c, side), deadline);

@@ -3,7 +3,6 @@
  * What a call costs in system calls where both sides sleep. Over the module each leg, waking the other
  * side and lying down, is one; the library's calls of it are counted in the place of libc's ioctl().
  */
-#include <sched.h>
 #include <stdarg.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -26,17 +25,6 @@ int ioctl(int fd, unsigned long request, ...)
 	if (ioctls)
 		__atomic_fetch_add(ioctls, 1, __ATOMIC_RELAXED);
 	return (int)syscall(SYS_ioctl, fd, request, arg);
-}
-
-static void one_cpu_for_both(void)
-{
-	cpu_set_t set;
-
-	must_sys(sched_getaffinity(0, sizeof(set), &set));
-	for (int cpu = 0, found = 0; cpu < CPU_SETSIZE; cpu++)
-		if (CPU_ISSET(cpu, &set) && found++)
-			CPU_CLR(cpu, &set);
-	must_sys(sched_setaffinity(0, sizeof(set), &set));
 }
 
 static void answer(struct peer *me, void *arg)
@@ -65,7 +53,7 @@ EACH_ANON(call_of_sleepers_costs_a_system_call_for_each)
 	ioctls = mmap(NULL, sizeof(*ioctls), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
 	              0);
 	must(ioctls != MAP_FAILED);
-	one_cpu_for_both();
+	form_pin(0); /* both */
 	duo_make(&d, f, "");
 	peer_start(&peer, answer, &d);
 	c = duo_mine(&d);

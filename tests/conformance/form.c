@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <dirent.h>
+#include <sched.h>
 #include <sys/stat.h>
 #include "form.h"
 
@@ -223,4 +224,20 @@ long form_switches(pid_t pid)
 		(void)!sscanf(line, "voluntary_ctxt_switches: %ld", &n);
 	fclose(file);
 	return n;
+}
+
+void form_pin(int n)
+{
+	cpu_set_t all, one;
+
+	must_sys(sched_getaffinity(0, sizeof(all), &all));
+	n %= CPU_COUNT(&all);
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+		if (!CPU_ISSET(cpu, &all) || n-- > 0)
+			continue;
+		CPU_ZERO(&one);
+		CPU_SET(cpu, &one);
+		must_sys(sched_setaffinity(0, sizeof(one), &one));
+		return;
+	}
 }

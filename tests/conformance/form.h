@@ -116,6 +116,9 @@ void recv_one(struct kipc_chan *c, size_t len, uint64_t seed, uint64_t i);
 /* Send messages of this length until there is no more room; how many went. */
 unsigned fill_up(struct kipc_chan *c, size_t len, uint64_t seed);
 
+/* Run on the n-th of the CPUs that this process may use, modulo their number. */
+void form_pin(int n);
+
 /* A stream of n messages of random lengths, through different verbs. */
 struct stream {
 	uint64_t seed;

@@ -73,23 +73,6 @@ static void make_pair(struct kipc_chan *c[2], const char *uri)
 	}
 }
 
-/* The n-th CPU that this process may use, modulo their number. */
-static void pin(int n)
-{
-	cpu_set_t all, one;
-
-	must_sys(sched_getaffinity(0, sizeof(all), &all));
-	n %= CPU_COUNT(&all);
-	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
-		if (!CPU_ISSET(cpu, &all) || n-- > 0)
-			continue;
-		CPU_ZERO(&one);
-		CPU_SET(cpu, &one);
-		must_sys(sched_setaffinity(0, sizeof(one), &one));
-		return;
-	}
-}
-
 /* A tracer may stop the sides at any time: they spin, so that neither ever sleeps. */
 static int stream(int argc, char **argv)
 {
@@ -103,7 +86,7 @@ static int stream(int argc, char **argv)
 	make_pair(c, argv[0]);
 	pid = (pid_t)must_sys(fork());
 	kipc_chan_close(c[pid ? 1 : 0]);
-	pin(pid ? 0 : 1);
+	form_pin(pid ? 0 : 1);
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		for (word = 0; word < n; word++) {

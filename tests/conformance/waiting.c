@@ -203,6 +203,55 @@ EACH_FORM(waiting_no_wake_up_is_lost)
 	}
 }
 
+/* ---- on one CPU -------------------------------------------------------------------------- */
+
+static void send_into_full(struct peer *me, void *arg)
+{
+	struct sleeper *s = arg;
+	struct kipc_chan *c = duo_theirs(&s->duo);
+	unsigned n;
+
+	chan_set_wait(c, s->wait);
+	n = fill_up(c, 1000, 1);
+	for (unsigned i = 0; i < s->rounds; i++) {
+		peer_tell(me, 's');
+		must_eq(send_one(c, 1000, 1, n + i, -1), 0);
+	}
+	peer_tell(me, 's');
+	peer_expect(me, 'e');
+	kipc_chan_close(c);
+}
+
+/* There a sender likes to sleep until there is much room. But a receiver that takes one message, and then
+ * none before it hears of the sender by another way, must hear of it. Four times, for after the first it may
+ * sleep without a timer.
+ */
+EACH_FORM(waiting_room_for_one_is_enough)
+{
+	for (int w = 0; w < 3; w++) {
+		struct sleeper s = { .wait = wait_modes[w], .rounds = 4 };
+		struct kipc_chan *c;
+		struct peer peer;
+
+		if (s.wait == KIPC_WAIT_SPIN || !form_can(f, KIPC_CAP_ZEROCOPY))
+			continue;
+		form_pin(0);
+		duo_make(&s.duo, f, "size=16K");
+		peer_start(&peer, send_into_full, &s);
+		c = duo_mine(&s.duo);
+		must_eq(kipc_wait(c, KIPC_IN, -1), KIPC_IN);
+		peer_expect(&peer, 's');
+		for (unsigned i = 0; i < s.rounds; i++) {
+			await_asleep(peer.pid);
+			recv_one(c, 1000, 1, i);
+			peer_expect(&peer, 's');
+		}
+		peer_tell(&peer, 'e');
+		peer_end(&peer);
+		kipc_chan_close(c);
+	}
+}
+
 /* ---- signals ---------------------------------------------------------------------------- */
 
 static void on_signal(int sig)
