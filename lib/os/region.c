@@ -363,7 +363,16 @@ void kipc__region_each(void (*each)(const char *name))
 	closedir(dir);
 }
 
+/* That it may be used is asked once in a second. */
 int kipc__region_probe(void)
 {
-	return access(SHM_DIR, W_OK | X_OK) == 0 ? 0 : -errno;
+	static int64_t known_until;
+	int64_t now = kipc__now_coarse();
+
+	if (now < kipc__load_relaxed(&known_until))
+		return 0;
+	if (access(SHM_DIR, W_OK | X_OK) != 0)
+		return -errno;
+	kipc__store_relaxed(&known_until, now + KNOWN_NS);
+	return 0;
 }

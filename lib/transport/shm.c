@@ -146,7 +146,7 @@ static int learn(struct kipc__shm_chan *s)
 
 /* ---- anonymous -------------------------------------------------------------------------- */
 
-static int memfd_make(const struct kipc__config *cfg, struct kipc__lockfile **file)
+static int memfd_make(struct kipc__shm_chan *s, const struct kipc__config *cfg)
 {
 	uint64_t total = kipc__ring_layout_bytes(cfg, (uint32_t)sysconf(_SC_PAGESIZE));
 	int fd;
@@ -155,39 +155,34 @@ static int memfd_make(const struct kipc__config *cfg, struct kipc__lockfile **fi
 	if (r < 0)
 		return r;
 	/* A node is kept to by having the pages, not by wanting them. */
-	r = kipc__shm_fill(fd, cfg, cfg->node >= 0 || kipc__region_memfd_limited());
+	r = kipc__shm_fill(s, fd, cfg, cfg->node >= 0 || kipc__region_memfd_limited());
 	if (r == 0)
 		r = kipc__region_seal(fd);
 	if (r < 0) {
 		kipc__fd_close(fd);
 		return r;
 	}
-	return kipc__lockfile_get(file, fd);
+	return kipc__lockfile_get(&s->file, fd);
 }
 
 static int shm_pair(struct kipc_chan *out[2], const struct kipc__config *cfg)
 {
 	struct kipc__shm_chan *s[2] = { shm_new(cfg, 0), shm_new(cfg, 1) };
-	struct kipc__lockfile *file = NULL;
 	int sock[2];
-	int r = s[0] && s[1] ? memfd_make(cfg, &file) : -ENOMEM;
+	int r = s[0] && s[1] ? memfd_make(s[0], cfg) : -ENOMEM;
 	unsigned i;
 
+	if (r == 0)
+		r = kipc__lockfile_ref(s[0]->file);
 	if (r == 0) {
-		s[0]->file = file;
-		r = kipc__lockfile_ref(file);
-	}
-	if (r == 0) {
-		s[1]->file = file;
+		s[1]->file = s[0]->file;
+		kipc__shm_learn_from(s[1], s[0]);
 		r = kipc__unix_pair(sock, SOCK_STREAM);
 	}
 	if (r == 0) {
 		s[0]->sock = sock[0];
 		s[1]->sock = sock[1];
-		r = learn(s[0]);
 	}
-	if (r == 0)
-		kipc__shm_learn_from(s[1], s[0]);
 	for (i = 0; i < 2; i++) {
 		if (r < 0) {
 			kipc__shm_free(s[i]);

@@ -37,18 +37,28 @@ static int peer_bell(struct kipc__shm_chan *s)
 	return now;
 }
 
-void kipc__shm_bell_ring(struct kipc__shm_chan *s, unsigned side)
+/* A full bell rings already, so nothing is lost when no letter fits any more. */
+static void ring(struct kipc__shm_chan *s, const char *what, size_t n)
 {
 	int bell;
 
-	/* A full bell rings already, so nothing is lost when no letter fits any more. */
 	if (!*s->name) {
-		(void)!send(s->sock, &letters[side], 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+		(void)!send(s->sock, what, n, MSG_DONTWAIT | MSG_NOSIGNAL);
 		return;
 	}
 	bell = peer_bell(s);
 	if (bell >= 0)
-		(void)!write(bell, &letters[side], 1);
+		(void)!write(bell, what, n);
+}
+
+void kipc__shm_bell_ring(struct kipc__shm_chan *s, unsigned side)
+{
+	ring(s, &letters[side], 1);
+}
+
+void kipc__shm_bell_ring_both(struct kipc__shm_chan *s)
+{
+	ring(s, letters, sizeof(letters));
 }
 
 int kipc__shm_bell_watch(struct kipc__shm_chan *s, int epoll)

@@ -67,6 +67,7 @@ struct kipc__shm_chan {
 int kipc__shm_bell_fd(const struct kipc__shm_chan *s);
 int kipc__shm_bell_open(struct kipc__shm_chan *s);
 void kipc__shm_bell_ring(struct kipc__shm_chan *s, unsigned side);
+void kipc__shm_bell_ring_both(struct kipc__shm_chan *s);
 int kipc__shm_bell_watch(struct kipc__shm_chan *s, int epoll);
 void kipc__shm_bell_self(struct kipc__shm_chan *s, unsigned side);
 void kipc__shm_bell_quiet(struct kipc__shm_chan *s, unsigned side);
@@ -101,7 +102,7 @@ void kipc__shm_vigil_end(struct kipc__shm_chan *s, unsigned side);
 
 /* shm_end.c: the memory and the life lock of an end. */
 void kipc__shm_free(struct kipc__shm_chan *s);
-int kipc__shm_fill(int fd, const struct kipc__config *cfg, bool all);
+int kipc__shm_fill(struct kipc__shm_chan *s, int fd, const struct kipc__config *cfg, bool all);
 int kipc__shm_learn(struct kipc__shm_chan *s);
 void kipc__shm_learn_from(struct kipc__shm_chan *s, const struct kipc__shm_chan *other);
 int kipc__shm_map(struct kipc__shm_chan *s);

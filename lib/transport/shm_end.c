@@ -111,6 +111,7 @@ int kipc__shm_map(struct kipc__shm_chan *s)
 	c->ctrl[1] = (void *)(row + kipc__map_row_bytes(spans, 2));
 	c->data[0] = row + kipc__map_row_bytes(spans, 3);
 	c->data[1] = row + kipc__map_row_bytes(spans, 5);
+	kipc__map_touch(c->data[KIPC__RING_IN(c)], c->status_bytes); /* the first look goes there */
 	return 0;
 }
 
@@ -140,8 +141,7 @@ int kipc__shm_begin(struct kipc__shm_chan *s)
 	 * finds that the end has had an owner and has none takes it for lost, and does not say so. Armed
 	 * or not: somebody may have died here between disarming it and ringing.
 	 */
-	kipc__shm_bell_ring(s, KIPC_SIDE_DATA);
-	kipc__shm_bell_ring(s, KIPC_SIDE_SPACE);
+	kipc__shm_bell_ring_both(s);
 	kipc__store_release(&end->generation, kipc__load_relaxed(&end->generation) + 1);
 	/* Live before anything that only an owner says: who dies in between leaves a dead end, and not a
 	 * free one with a direction shut.
@@ -165,31 +165,29 @@ static int put(int fd, const void *what, size_t len, uint64_t off)
 /* The first positions lie in CTRL, where only their ends write later on. Mostly they are what a new file
  * holds anyway.
  */
-static int format(int fd, const struct kipc__config *cfg, uint32_t page)
+static int format(int fd, const struct kipc_ring_status *st)
 {
-	struct kipc_ring_status st = { 0 };
 	int r = 0;
 	unsigned i;
 
-	kipc__ring_layout_format(&st, cfg, page);
 	for (i = 0; i < 2 && r == 0; i++) {
-		struct kipc_ring_pos pos[2] = { { .pos = st.geom[i].start },
-			                        { .pos = st.geom[1 - i].start } };
+		struct kipc_ring_pos pos[2] = { { .pos = st->geom[i].start },
+			                        { .pos = st->geom[1 - i].start } };
 
 		if (pos[0].pos || pos[1].pos)
 			r = put(fd, pos, sizeof(pos),
-			        st.ident.ctrl_off + (uint64_t)i * st.ident.ctrl_bytes);
+			        st->ident.ctrl_off + (uint64_t)i * st->ident.ctrl_bytes);
 	}
-	return r < 0 ? r : put(fd, &st, sizeof(st), 0);
+	return r < 0 ? r : put(fd, st, sizeof(*st), 0);
 }
 
 _Static_assert(offsetof(struct kipc_ring_ctrl, prod) == 0 &&
                        offsetof(struct kipc_ring_ctrl, cons) == sizeof(struct kipc_ring_pos),
                "format() writes prod and cons in one piece");
 
-/* Give a nameless file its content and, on its node, its memory: all of it, or as it is touched. */
-int kipc__shm_fill(int fd, const struct kipc__config *cfg, bool all)
+int kipc__shm_fill(struct kipc__shm_chan *s, int fd, const struct kipc__config *cfg, bool all)
 {
+	struct kipc_ring_status st = { 0 };
 	uint32_t page = (uint32_t)sysconf(_SC_PAGESIZE);
 	uint64_t total = kipc__ring_layout_bytes(cfg, page);
 	int r = 0;
@@ -200,5 +198,10 @@ int kipc__shm_fill(int fd, const struct kipc__config *cfg, bool all)
 		r = kipc__region_reserve(fd, total);
 	if (r == -ENOSPC)
 		kipc__why_set("no room for %llu bytes of shared memory", (unsigned long long)total);
-	return r < 0 ? r : format(fd, cfg, page);
+	if (r < 0)
+		return r;
+	kipc__ring_layout_format(&st, cfg, page);
+	s->ring.status_bytes = page;
+	r = kipc__ring_layout_learn(&s->ring, &st, total);
+	return r < 0 ? r : format(fd, &st);
 }

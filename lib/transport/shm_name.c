@@ -221,7 +221,7 @@ static int create_nameless(struct kipc__shm_chan *s, const struct kipc__config *
 
 	if (r < 0)
 		return r;
-	r = kipc__shm_fill(fd, cfg, true);
+	r = kipc__shm_fill(s, fd, cfg, true);
 	if (r < 0) {
 		kipc__fd_close(fd);
 		return r;
