@@ -319,6 +319,37 @@ int kipc__region_bell_join(int *fd, const char *name, const __u64 id[2], unsigne
 	return bell_open(fd, &p, O_RDWR);
 }
 
+/* To whoever may open the region, as far as this user can give it away. */
+static int bell_give(const char *path, int region)
+{
+	struct stat st;
+
+	if (fstat(region, &st) != 0)
+		return -errno;
+	if (lchown(path, st.st_uid, st.st_gid) != 0)
+		(void)!lchown(path, (uid_t)-1, st.st_gid);
+	return chmod(path, st.st_mode & 0777) == 0 ? 0 : -errno;
+}
+
+/* Under a name of my own first: others must not find one that they may not open yet, and that stays so when I
+ * am killed.
+ */
+int kipc__region_bell_share(const char *name, const __u64 id[2], unsigned number, unsigned mine,
+                            int region)
+{
+	struct path to = bell_path(name, id, number), from = bell_path(name, id, mine);
+	int r;
+
+	(void)unlink(from.s);
+	if (mkfifo(from.s, 0600) != 0)
+		return -errno;
+	r = bell_give(from.s, region);
+	if (r == 0 && link(from.s, to.s) != 0 && errno != EEXIST)
+		r = -errno;
+	(void)unlink(from.s);
+	return r;
+}
+
 void kipc__region_bell_unlink(const char *name, const __u64 id[2], unsigned end)
 {
 	struct path p = bell_path(name, id, end);
@@ -326,13 +357,34 @@ void kipc__region_bell_unlink(const char *name, const __u64 id[2], unsigned end)
 	(void)unlink(p.s);
 }
 
-/* The owner of a doorbell has it open for reading too: no reader, no owner. One that was made just
- * now is about to be opened.
- */
-static void bell_sweep(int dir, const char *file)
+#define BELL_ID 32 /* letters of an id */
+
+/* Whose bell a file is, as bell_path() has it. */
+static bool bell_of(const char *file, char name[KIPC__REGION_NAME_MAX], __u64 id[2])
 {
+	const char *end = strrchr(file, '.');
+	size_t len = end ? (size_t)(end - file) : 0;
+	const size_t around = strlen(PREFIX) + 1 + BELL_ID;
+	unsigned number;
+
+	if (len <= around || len - around >= KIPC__REGION_NAME_MAX ||
+	    sscanf(end - 1 - BELL_ID, ".%16llx%16llx.bell%u", &id[0], &id[1], &number) != 3)
+		return false;
+	snprintf(name, KIPC__REGION_NAME_MAX, "%.*s", (int)(len - around), file + strlen(PREFIX));
+	return true;
+}
+
+/* Who has use for a doorbell has it open for reading too: no reader, nobody. One that was made just now is
+ * about to be opened. And where the region is still there somebody may come by its name at any moment; the bell
+ * goes with the region.
+ */
+static void bell_sweep(int dir, const char *file,
+                       bool (*exists)(const char *name, const __u64 id[2]))
+{
+	char name[KIPC__REGION_NAME_MAX];
 	struct timespec now;
 	struct stat st;
+	__u64 id[2];
 	int fd;
 
 	clock_gettime(CLOCK_REALTIME, &now);
@@ -340,12 +392,13 @@ static void bell_sweep(int dir, const char *file)
 	    now.tv_sec - st.st_ctim.tv_sec < NEW_SECONDS)
 		return;
 	fd = openat(dir, file, O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0 && errno == ENXIO)
+	if (fd < 0 && errno == ENXIO && !(bell_of(file, name, id) && exists(name, id)))
 		(void)unlinkat(dir, file, 0);
 	kipc__fd_close(fd);
 }
 
-void kipc__region_each(void (*each)(const char *name))
+void kipc__region_each(void (*each)(const char *name),
+                       bool (*exists)(const char *name, const __u64 id[2]))
 {
 	DIR *dir = opendir(SHM_DIR);
 	struct dirent *e;
@@ -356,7 +409,7 @@ void kipc__region_each(void (*each)(const char *name))
 		if (strncmp(e->d_name, PREFIX, strlen(PREFIX)) != 0)
 			continue;
 		if (e->d_type == DT_FIFO)
-			bell_sweep(dirfd(dir), e->d_name);
+			bell_sweep(dirfd(dir), e->d_name, exists);
 		else if (e->d_type == DT_REG)
 			each(e->d_name + strlen(PREFIX));
 	}

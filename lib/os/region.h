@@ -65,7 +65,13 @@ void kipc__region_unlink(const char *name);
 int kipc__region_bell(int *fd, const char *name, const __u64 id[2], unsigned end, bool make,
                       mode_t mode);
 
-/* The doorbell of another end, to ring it, as long as there is one by that number. */
+/* Make one that is nobody's own, unless it is there: complete at once, for whoever may open the region, which is
+ * open. mine: a number that only the caller uses meanwhile.
+ */
+int kipc__region_bell_share(const char *name, const __u64 id[2], unsigned number, unsigned mine,
+                            int region);
+
+/* One that somebody else made, both ways, as long as there is one by that number. */
 int kipc__region_bell_join(int *fd, const char *name, const __u64 id[2], unsigned number);
 
 /* Is it open for reading anywhere? -ENXIO: it is not; otherwise the descriptor has EPOLLERR when it is not
@@ -74,8 +80,11 @@ int kipc__region_bell_join(int *fd, const char *name, const __u64 id[2], unsigne
 int kipc__region_bell_watch(int *fd, const char *name, const __u64 id[2], unsigned number);
 void kipc__region_bell_unlink(const char *name, const __u64 id[2], unsigned end);
 
-/* Call each for the name of every named region that exists, and remove doorbells without an owner. */
-void kipc__region_each(void (*each)(const char *name));
+/* Call each for the name of every named region that exists, and remove doorbells that nobody has open, unless
+ * there still exists a region of that name and id.
+ */
+void kipc__region_each(void (*each)(const char *name),
+                       bool (*exists)(const char *name, const __u64 id[2]));
 
 /* Can named regions live here at all? 0 or the reason. */
 int kipc__region_probe(void);

@@ -286,9 +286,25 @@ static void sweep_region(const char *name)
 	kipc__lockfile_put(s.file);
 }
 
+/* Is this region still there? What cannot be found out counts as one that is. */
+static bool exists(const char *name, const __u64 id[2])
+{
+	struct kipc_ring_ident ident = { .magic = 0 };
+	struct kipc__lockfile *f;
+	bool other;
+	int r = file_get(&f, name);
+
+	if (r < 0)
+		return r != -ENOENT && r != -EBADMSG;
+	other = pread(kipc__lockfile_fd(f), &ident, sizeof(ident), 0) == sizeof(ident) &&
+	        (ident.id[0] != id[0] || ident.id[1] != id[1]);
+	kipc__lockfile_put(f);
+	return !other;
+}
+
 static void sweep(void)
 {
-	kipc__region_each(sweep_region);
+	kipc__region_each(sweep_region, exists);
 }
 
 /* ---- the slot --------------------------------------------------------------------------- */
