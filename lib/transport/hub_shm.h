@@ -19,18 +19,13 @@
 
 #define KIPC__HUB_BYTE(end) (64 + (end))
 
-/* The numbers of an end's FIFOs: 2 * end + side, its doorbells, and this one. */
-#define KIPC__HUB_LEASH(end) (2 * KIPC_RING_ENDS + (end))
+/* The numbers of FIFOs: the doorbell of all who poll on a side; an end's leash; what an end makes a doorbell of. */
+#define KIPC__HUB_BELL(side)       (side)
+#define KIPC__HUB_LEASH(end)       (2 + (end))
+#define KIPC__HUB_BLANK(end, side) (2 + KIPC_RING_ENDS + 2 * (end) + (side))
 
 /* So many sleepers are woken by who publishes to a crowd; they wake the others. One alone could be gone. */
 #define KIPC__HUB_CHOSEN 2
-
-/* A doorbell of somebody else, and whose it was when it was opened. */
-struct kipc__hub_ringer {
-	bool open;
-	int fd;
-	uint32_t generation;
-};
 
 /* How one side sleeps; used by the thread that sleeps there. */
 struct kipc__hub_rest {
@@ -43,13 +38,11 @@ struct kipc__hub_shm {
 	char name[KIPC__REGION_NAME_MAX];
 	bool placed; /* the lock of my end is mine */
 
-	/* Polling, by side: epoll contains my doorbell and the ticker. */
+	/* Polling, by side: epoll contains the doorbell and the ticker. Who only rings has the bell, too. */
 	bool polled[2];
 	int epoll[2];
 	int bell[2];
 	int ticker;
-	uint32_t ringing; /* not 0: somebody works with the ringers */
-	struct kipc__hub_ringer ringers[2 * KIPC_RING_ENDS]; /* of others: [2 * end + side] */
 
 	/* Sleeping. */
 	struct kipc__hub_rest rest[2];
@@ -79,9 +72,8 @@ void kipc__hub_shm_call(struct kipc__hub *h, unsigned side);
 void kipc__hub_shm_answer(struct kipc__hub *h, unsigned side);
 void kipc__hub_shm_stir(
 	struct kipc__hub *h); /* all sleepers look who is there; no poller is told */
-void kipc__hub_shm_bell_self(struct kipc__hub *h, unsigned side);
-void kipc__hub_shm_bell_drain(struct kipc__hub *h, unsigned side);
-int kipc__hub_shm_bell_open(struct kipc__hub *h, unsigned side);
+int kipc__hub_shm_bell_make(struct kipc__hub *h,
+                            unsigned side); /* unless there is one: my descriptor */
 void kipc__hub_shm_bells_close(struct kipc__hub *h);
 
 /* The names of what lies beside the region: mine; of a place whose owner is dead; where nobody is left, of
@@ -89,7 +81,8 @@ void kipc__hub_shm_bells_close(struct kipc__hub *h);
  */
 void kipc__hub_shm_bells_leave(struct kipc__hub *h);
 void kipc__hub_shm_bells_unlink(const char *name, const __u64 id[2], unsigned end);
-void kipc__hub_shm_bells_sweep(const char *name, const struct kipc_ring_status *st);
+void kipc__hub_shm_bells_sweep(const char *name, const __u64 id[2],
+                               const struct kipc_ring_status *st);
 
 /* hub_shm_end.c */
 int kipc__hub_shm_take(struct kipc__hub *h, unsigned first,

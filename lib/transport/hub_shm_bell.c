@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <errno.h>
 #include <unistd.h>
 #include "../os/wake.h"
 #include "hub_shm.h"
@@ -8,9 +9,9 @@
  * event changes it, so nothing can fall between a sleeper's last look and its sleep, however many
  * others clear and set the flags meanwhile.
  *
- * A poller sets its bit in the set of its side and then the flag. A waker takes the set and rings the
- * doorbells of those in it, one FIFO for an end and side; a poller that does not arm again costs
- * nothing more.
+ * All who poll on a side have one doorbell, a FIFO beside the region: who finds the flag writes a byte there, which
+ * makes the descriptor of each of them readable, however many there are (hub_shm_poll.c). The first of them makes
+ * the FIFO, before it arms, so who sees the flag finds it; it goes with the region.
  *
  * Who publishes to a crowd does not wake each of them. It clears PARKED, says CALL ("there may be sleepers who
  * are still to be woken for this event") and wakes KIPC__HUB_CHOSEN of them. Whoever then comes back from a
@@ -39,12 +40,10 @@ void kipc__hub_shm_answer(struct kipc__hub *h, unsigned side)
 
 uint32_t kipc__hub_shm_arm(struct kipc__hub *h, unsigned side, uint32_t how)
 {
-	uint32_t before;
+	uint32_t before =
+		kipc__fetch_or(&kipc__hub_bell(h, side)->armed, how); /* (H) pairs with (G) */
 
-	if (how & KIPC_ARMED_POLLED)
-		kipc__fetch_or(&h->status->sets.polled[side][h->end / 64], 1ULL << (h->end % 64));
-	before = kipc__fetch_or(&kipc__hub_bell(h, side)->armed, how); /* (H) pairs with (G) */
-	kipc__fence_full();                                            /* (I) pairs with (F) */
+	kipc__fence_full(); /* (I) pairs with (F) */
 	if (__builtin_expect(before & KIPC_ARMED_CALL, 0))
 		kipc__hub_shm_answer(h, side);
 	return (before | how) & ~KIPC_ARMED_CALL;
@@ -52,106 +51,60 @@ uint32_t kipc__hub_shm_arm(struct kipc__hub *h, unsigned side, uint32_t how)
 
 /* ---- doorbells -------------------------------------------------------------------------- */
 
-static unsigned bell_number(unsigned end, unsigned side)
-{
-	return 2 * end + side;
-}
-
-int kipc__hub_shm_bell_open(struct kipc__hub *h, unsigned side)
+/* Both halves of an end ring, and a signal handler may interrupt either over it: who comes second closes its own. */
+static int bell_fd(struct kipc__hub *h, unsigned side)
 {
 	struct kipc__hub_shm *s = kipc__hub_shm_of(h);
-	if (s->bell[side] >= 0)
-		return 0;
-	return kipc__region_bell(&s->bell[side], s->name, h->ident.id, bell_number(h->end, side),
-	                         true, kipc__region_mode(kipc__lockfile_fd(s->file)));
+	int now = kipc__load_acquire(&s->bell[side]); /* pairs with the exchange below */
+	int fd, r;
+
+	if (now >= 0)
+		return now;
+	r = kipc__region_bell_join(&fd, s->name, h->ident.id, KIPC__HUB_BELL(side));
+	if (r < 0)
+		return r;
+	if (kipc__compare_exchange(&s->bell[side], &now, fd))
+		return fd;
+	kipc__fd_close(fd);
+	return now;
 }
 
-/* My own rings like anybody's: it is open both ways. */
-void kipc__hub_shm_bell_self(struct kipc__hub *h, unsigned side)
+/* What is there already was made by somebody else who polls here, and must not be replaced: others have it open. */
+int kipc__hub_shm_bell_make(struct kipc__hub *h, unsigned side)
 {
 	struct kipc__hub_shm *s = kipc__hub_shm_of(h);
-	if (s->bell[side] >= 0)
-		(void)!write(s->bell[side], "r", 1);
+	int fd = bell_fd(h, side);
+	int r;
+
+	if (fd != -ENOENT)
+		return fd;
+	r = kipc__region_bell_share(s->name, h->ident.id, KIPC__HUB_BELL(side),
+	                            KIPC__HUB_BLANK(h->end, side), kipc__lockfile_fd(s->file));
+	return r < 0 ? r : bell_fd(h, side);
 }
 
-void kipc__hub_shm_bell_drain(struct kipc__hub *h, unsigned side)
-{
-	struct kipc__hub_shm *s = kipc__hub_shm_of(h);
-	char got[64];
+/* Of letters that nobody reads a FIFO holds 16 pages at most. */
+#define OLD_BYTES 4096
+#define OLD_READS 64
 
-	while (read(s->bell[side], got, sizeof(got)) == (ssize_t)sizeof(got))
-		;
-}
-
-static int ringer_open(const struct kipc__hub *h, unsigned number)
-{
-	int fd;
-	int r = kipc__region_bell_join(&fd, kipc__hub_shm_of(h)->name, h->ident.id, number);
-
-	return r < 0 ? r : fd;
-}
-
-/* Kept open, until the place has another owner: that one's doorbell is another file. */
-static int ringer_fd(struct kipc__hub *h, unsigned end, unsigned side)
-{
-	struct kipc__hub_ringer *r = &kipc__hub_shm_of(h)->ringers[bell_number(end, side)];
-	uint32_t generation = kipc__load_relaxed(&h->status->ends[end].generation);
-
-	if (r->open && r->generation != generation) {
-		kipc__fd_close(r->fd);
-		r->open = false;
-	}
-	if (!r->open) {
-		r->fd = ringer_open(h, bell_number(end, side));
-		r->open = r->fd >= 0;
-		r->generation = generation;
-	}
-	return r->open ? r->fd : -1;
-}
-
-/* Both halves of an end ring, and a signal handler may interrupt either over it: who finds another one at the
- * ringers opens the doorbell for itself.
+/* A full bell would swallow this letter in silence, so who finds it full makes room. Whoever takes letters out
+ * takes nothing away: each has done all that it can when it was written.
  */
-static void ring_other(struct kipc__hub *h, unsigned end, unsigned side)
-{
-	uint32_t *ringing = &kipc__hub_shm_of(h)->ringing;
-	bool busy = kipc__exchange(ringing, 1);
-	int fd = busy ? ringer_open(h, bell_number(end, side)) : ringer_fd(h, end, side);
-
-	(void)!write(fd, "r", 1);
-	if (busy)
-		kipc__fd_close(fd);
-	else
-		kipc__store_release(ringing, 0); /* pairs with the exchange */
-}
-
 static void ring(struct kipc__hub *h, unsigned side)
 {
-	unsigned word, end;
+	char old[OLD_BYTES];
+	int fd = bell_fd(h, side);
+	unsigned i;
 
-	for (word = 0; word < 2; word++) {
-		uint64_t set = kipc__exchange(&h->status->sets.polled[side][word], 0);
-
-		for (; set; set &= set - 1) {
-			end = 64 * word + (unsigned)__builtin_ctzll(set);
-			/* Who cleans up before it has a place seems to have place 0. */
-			if (kipc__hub_shm_of(h)->placed && end == h->end)
-				kipc__hub_shm_bell_self(h, side);
-			else if (end < h->ident.nr_ends)
-				ring_other(h, end, side);
-		}
-	}
+	for (i = 0; i < OLD_READS && write(fd, "r", 1) < 0 && errno == EAGAIN; i++)
+		(void)!read(fd, old, sizeof(old));
 }
 
 /* While the place is mine: what its next owner makes has the same names. */
 void kipc__hub_shm_bells_leave(struct kipc__hub *h)
 {
 	struct kipc__hub_shm *s = kipc__hub_shm_of(h);
-	unsigned side;
 
-	for (side = 0; side < 2; side++)
-		if (s->bell[side] >= 0)
-			kipc__region_bell_unlink(s->name, h->ident.id, bell_number(h->end, side));
 	if (s->leash >= 0)
 		kipc__region_bell_unlink(s->name, h->ident.id, KIPC__HUB_LEASH(h->end));
 }
@@ -161,23 +114,26 @@ void kipc__hub_shm_bells_unlink(const char *name, const __u64 id[2], unsigned en
 	unsigned side;
 
 	for (side = 0; side < 2; side++)
-		kipc__region_bell_unlink(name, id, bell_number(end, side));
+		kipc__region_bell_unlink(name, id, KIPC__HUB_BLANK(end, side));
 	kipc__region_bell_unlink(name, id, KIPC__HUB_LEASH(end));
 }
 
-void kipc__hub_shm_bells_sweep(const char *name, const struct kipc_ring_status *st)
+void kipc__hub_shm_bells_sweep(const char *name, const __u64 id[2],
+                               const struct kipc_ring_status *st)
 {
-	unsigned end;
+	unsigned end, side;
 
+	for (side = 0; side < 2; side++)
+		kipc__region_bell_unlink(name, id, KIPC__HUB_BELL(side));
 	for (end = 0; end < KIPC_RING_ENDS; end++)
 		if (kipc__load_relaxed(&st->ends[end].generation))
-			kipc__hub_shm_bells_unlink(name, st->ident.id, end);
+			kipc__hub_shm_bells_unlink(name, id, end);
 }
 
 void kipc__hub_shm_bells_close(struct kipc__hub *h)
 {
 	struct kipc__hub_shm *s = kipc__hub_shm_of(h);
-	unsigned i, side;
+	unsigned side;
 
 	for (side = 0; side < 2; side++) {
 		kipc__fd_close(s->epoll[side]);
@@ -185,9 +141,6 @@ void kipc__hub_shm_bells_close(struct kipc__hub *h)
 	}
 	kipc__fd_close(s->ticker);
 	kipc__hub_shm_leash_end(s);
-	for (i = 0; i < 2 * KIPC_RING_ENDS; i++)
-		if (s->ringers[i].open)
-			kipc__fd_close(s->ringers[i].fd);
 }
 
 /* ---- waking ----------------------------------------------------------------------------- */

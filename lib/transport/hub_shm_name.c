@@ -56,7 +56,7 @@ static int reclaim(struct kipc__hub *h)
 	struct kipc_ring_status st;
 
 	if (pread(kipc__lockfile_fd(s->file), &st, sizeof(st), 0) == sizeof(st))
-		kipc__hub_shm_bells_sweep(s->name, &st);
+		kipc__hub_shm_bells_sweep(s->name, st.ident.id, &st);
 	kipc__region_unlink(s->name);
 	return kipc__shm_name_removed(s->file, s->name);
 }
@@ -173,10 +173,19 @@ static int shm_open_hub(struct kipc__hub **out, const struct kipc__hub_kind *kin
 	return r;
 }
 
+/* Nobody is left. The bells also where somebody else has removed or replaced the name: they bear the id. */
+static void remove_all(struct kipc__hub *h)
+{
+	struct kipc__hub_shm *s = kipc__hub_shm_of(h);
+
+	kipc__hub_shm_bells_sweep(s->name, h->ident.id, h->status);
+	if (kipc__region_is(kipc__lockfile_fd(s->file), s->name))
+		kipc__region_unlink(s->name);
+}
+
 static void shm_close_hub(struct kipc__hub *h, bool in_use)
 {
 	struct kipc__lockfile *file = kipc__hub_shm_of(h)->file;
-	const char *name = kipc__hub_shm_of(h)->name;
 	bool locked;
 
 	if (!in_use) {
@@ -188,10 +197,8 @@ static void shm_close_hub(struct kipc__hub *h, bool in_use)
 	kipc__hub_shm_bells_leave(h);
 	kipc__hub_shm_drop(h);
 	if (locked) {
-		if (kipc__shm_abandoned(file) && kipc__region_is(kipc__lockfile_fd(file), name)) {
-			kipc__hub_shm_bells_sweep(name, h->status);
-			kipc__region_unlink(name);
-		}
+		if (kipc__shm_abandoned(file))
+			remove_all(h);
 		kipc__shm_setup_unlock(file);
 	}
 	hub_free(h, true);

@@ -7,11 +7,21 @@
 #include "hub_shm.h"
 
 /*
- * What a poller sees: one epoll descriptor per side, holding the doorbell of that side and a ticker.
- * Nobody tells of a death in plain shared memory, and those that matter may be many, so a poller is
- * asked to look every 50 ms, as a sleeper does.
+ * What a poller sees: one epoll descriptor per side, its own, holding the doorbell that all pollers of that side
+ * have, and a ticker. Nobody tells of a death in plain shared memory, and those that matter may be many, so a
+ * poller is asked to look every 50 ms, as a sleeper does.
  *
- * A side is either armed, or readable. A call that finds nothing drains, arms and looks once more.
+ * Letters in the doorbell mean nothing, and nobody reads them; the kernel's edge is the message. A write wakes all
+ * epolls that watch the FIFO, whether or not it was empty (fs/pipe.c: poll_usage), and each keeps that for its owner
+ * until epoll_wait() takes it, while it looks readable to all who poll it.
+ *
+ * The doorbell is watched for reading and for writing, because epoll looks again before it says that something is
+ * ready, and forgets the edge where it finds nothing (fs/eventpoll.c: ep_item_poll()). A FIFO that is open both ways
+ * has letters or room at any instant, so it does not matter who takes letters out meanwhile, and asking for
+ * the same once more makes an edge out of nothing.
+ *
+ * A side is either armed, or readable. A call that finds nothing takes the edge, arms and looks once more. Who
+ * was not armed is rung for all the same, and finds out that it was for others.
  */
 
 #define TICK_NS (50 * 1000 * 1000)
@@ -60,17 +70,42 @@ static int ticker_open(struct kipc__hub *h)
 	return r;
 }
 
+/* What is ready in the epoll of a side. */
+enum item { BELL, TICKER };
+
+static const uint32_t wanted[] = { [BELL] = EPOLLIN | EPOLLOUT | EPOLLET, [TICKER] = EPOLLIN };
+
+static int watch(int epoll, int op, enum item item, int fd)
+{
+	struct epoll_event e = { .events = wanted[item], .data.u32 = item };
+
+	return epoll_ctl(epoll, op, fd, &e) == 0 ? 0 : -errno;
+}
+
+/* Take the edge, if there is one. Has the ticker ticked, and does nobody else see to that? */
+static bool take_edge(struct kipc__hub_shm *s, unsigned side)
+{
+	struct epoll_event e[2];
+	int n = epoll_wait(s->epoll[side], e, 2, 0);
+	uint64_t ticks;
+
+	while (n-- > 0)
+		if (e[n].data.u32 == TICKER)
+			return read(kipc__load_relaxed(&s->ticker), &ticks, sizeof(ticks)) ==
+			       (ssize_t)sizeof(ticks);
+	return false;
+}
+
 static void rearm(struct kipc__hub *h, unsigned side)
 {
 	struct kipc__hub_shm *s = kipc__hub_shm_of(h);
-	uint64_t ticks;
 
-	kipc__hub_shm_bell_drain(h, side);
-	if (read(kipc__load_relaxed(&s->ticker), &ticks, sizeof(ticks)) == (ssize_t)sizeof(ticks))
+	if (take_edge(s, side))
 		kipc__hub_shm_look_in_turn(h);
 	(void)kipc__hub_shm_arm(h, side, KIPC_ARMED_POLLED);
 	if (h->kind->ready(h, side) != 0) /* (J) */
-		kipc__hub_shm_bell_self(h, side);
+		(void)watch(s->epoll[side], EPOLL_CTL_MOD, BELL,
+		            kipc__load_relaxed(&s->bell[side]));
 }
 
 void kipc__hub_shm_idle(struct kipc__hub *h, unsigned side)
@@ -82,23 +117,16 @@ void kipc__hub_shm_idle(struct kipc__hub *h, unsigned side)
 		kipc__hub_shm_look(h, false);
 }
 
-static int epoll_add(int epoll, int fd)
-{
-	struct epoll_event e = { .events = EPOLLIN };
-
-	return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &e) == 0 ? 0 : -errno;
-}
-
 static int fill(struct kipc__hub *h, unsigned side)
 {
 	struct kipc__hub_shm *s = kipc__hub_shm_of(h);
-	int r = kipc__hub_shm_bell_open(h, side);
+	int bell = kipc__hub_shm_bell_make(h, side);
+	int r = bell < 0 ? bell : ticker_open(h);
 
 	if (r == 0)
-		r = ticker_open(h);
-	if (r == 0)
-		r = epoll_add(s->epoll[side], s->bell[side]);
-	return r < 0 ? r : epoll_add(s->epoll[side], kipc__load_relaxed(&s->ticker));
+		r = watch(s->epoll[side], EPOLL_CTL_ADD, BELL, bell);
+	return r < 0 ? r
+	             : watch(s->epoll[side], EPOLL_CTL_ADD, TICKER, kipc__load_relaxed(&s->ticker));
 }
 
 int kipc__hub_shm_fd(struct kipc__hub *h, unsigned side)

@@ -278,7 +278,7 @@ static void sweep_region(const char *name)
 		if (!kipc__shm_way_is(&s, 0) && !kipc__shm_way_is(&s, 1) &&
 		    kipc__shm_abandoned(s.file) && kipc__region_is(fd, name)) {
 			if (st.ident.kind != KIPC_KIND_PAIR)
-				kipc__hub_shm_bells_sweep(name, &st);
+				kipc__hub_shm_bells_sweep(name, st.ident.id, &st);
 			name_remove(&s);
 		}
 		kipc__shm_setup_unlock(s.file);

@@ -55,6 +55,7 @@ const struct scene queue_scenes[] = {
 	QUEUE("recv_n", .act = receive_batch, .full = true, .away = true, .commits = LETTERS),
 	QUEUE("peek, release", .act = read_in_place, .full = true, .away = true,
 	      .commits = LETTERS),
+	QUEUE("poll, send", .act = poll_and_send, .commits = 1),
 	QUEUE("close", .act = close_end),
 	QUEUE("begin", .prepare = look_through, .act = begin, .fresh = true, .commits = 1),
 	{ .name = "queue: send_n, by priority",

@@ -235,7 +235,7 @@ static void wait_for_both(struct victim *v)
 	must_eq(kipc_wait(v->chan, KIPC_IN | KIPC_OUT, NAP), KIPC_OUT);
 }
 
-static void poll_and_send(struct victim *v)
+void poll_and_send(struct victim *v)
 {
 	char c;
 

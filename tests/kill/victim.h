@@ -41,6 +41,7 @@ void look_through(struct victim *v);
 /* Acts that several kinds have. */
 void fill(struct victim *v);
 void send_some(struct victim *v);
+void poll_and_send(struct victim *v);
 void send_batch(struct victim *v);
 void write_in_place(struct victim *v);
 void think_better(struct victim *v);
