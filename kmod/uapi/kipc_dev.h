@@ -107,7 +107,7 @@
  *     sets.bound              the kernel: BIND by the one whose bit it is, CUT by the publisher, and
  *                             death. With a full fence on both sides of the change
  *     sets.undone             the kernel: ends in state REAP that nobody is undoing
- *     sets.polled, looked_at  nobody: the kernel knows who polls, and tells of deaths
+ *     sets.looked_at          nobody: the kernel tells of deaths
  *     ends[]                  the kernel
  *     the queue's area        all its ends, by the nature of it; its geometry is also in STATUS,
  *                             written by the kernel: geom[1].reserved[0] is slots << 32 | stride,

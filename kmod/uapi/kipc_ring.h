@@ -22,7 +22,7 @@
  *           0x100 +----------------------------+   changes only when somebody sleeps, wakes, leaves
  *                 | struct kipc_ring_bells [2] |   each bell alone on its 128 bytes
  *           0x300 +----------------------------+
- *                 | struct kipc_ring_sets      |   more than two ends: who polls, who is waited for
+ *                 | struct kipc_ring_sets      |   more than two ends: who is waited for
  *           0x400 +----------------------------+
  *                 | reserved, zero             |
  *           0x800 +----------------------------+   changes when an end comes or goes
@@ -174,6 +174,7 @@
  *   1  sets.undone: zero in plain shared memory; hints.joined
  *   1  KIPC_ARMED_CALL: pubsub in plain shared memory, all of whose ends must know it
  *   1  growth.follows tells a watcher from one who wants to be woken
+ *   1  many ends in plain shared memory: all pollers of a side have one doorbell, and sets.polled is no more
  */
 #ifndef KIPC_RING_H
 #define KIPC_RING_H
@@ -279,7 +280,7 @@ struct kipc_ring_end {
 
 /* 0x300: of kinds with more than two ends: sets of ends, a bit each. */
 struct kipc_ring_sets {
-	__u64 polled[2][2]; /* [side]: the poller of this end waits for its doorbell */
+	__u64 reserved[4];
 	__u64 looked_at; /* when somebody last looked at the life of all ends: CLOCK_MONOTONIC, ns */
 	__u64 undone[2]; /* queue over the module: it died, and nobody undoes its claims yet */
 	__u8 pad[72];

@@ -94,7 +94,7 @@ Test(layout, ring_status)
 	at(kipc_ring_status, geom, 0x80);
 	at(kipc_ring_status, bells, 0x100);
 	at(kipc_ring_status, sets, 0x300);
-	at(kipc_ring_sets, polled, 0);
+	at(kipc_ring_sets, looked_at, 0x20);
 	at(kipc_ring_sets, undone, 0x28);
 	at(kipc_ring_sets, bound, 0x80);
 	at(kipc_ring_status, ends, 0x800);

@@ -159,7 +159,6 @@ static unsigned list_status(struct word *w, struct kipc__hub *h)
 	for (i = 0; i < 2; i++)
 		w[n++] = (struct word){ "sets.bound", &s->sets.bound[i], true };
 	w[n++] = (struct word){ "sets.undone", &s->sets.undone[0], true };
-	w[n++] = (struct word){ "sets.polled", &s->sets.polled[0], true };
 	w[n++] = (struct word){ "sets.looked_at", &s->sets.looked_at, true };
 	for (i = 0; i < HUB_ENDS; i++)
 		w[n++] = (struct word){ "ends.state", &s->ends[i], true };
