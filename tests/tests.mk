@@ -66,7 +66,7 @@ $(BUILD)/tests/vm-list: tests/tests.mk
 # A process is killed at every instruction, or at one in each stride of them.
 #
 #   make test-kill            a point in each stride; a minute or two
-#   make test-kill ALL=1      every point of every scene; hours
+#   make test-kill ALL=1      every point of every scene; a day or more
 TESTS_KILL_OBJ := $(patsubst tests/%.c,$(TESTS_OBJDIR)/%.o,tests/sweep.c $(wildcard tests/kill/*.c))
 
 # Everything is bound before main(): no victim is killed in the dynamic linker.
