@@ -319,16 +319,22 @@ int kipc__region_bell_join(int *fd, const char *name, const __u64 id[2], unsigne
 	return bell_open(fd, &p, O_RDWR);
 }
 
-/* To whoever may open the region, as far as this user can give it away. */
-static int bell_give(const char *path, int region)
+/* To whoever may open the region, as far as this user can give it away. By a descriptor: who owns the file now may
+ * put another one in its place.
+ */
+static int bell_give(const struct path *path, int region)
 {
 	struct stat st;
+	int fd, r = bell_open(&fd, path, O_RDWR);
 
-	if (fstat(region, &st) != 0)
-		return -errno;
-	if (lchown(path, st.st_uid, st.st_gid) != 0)
-		(void)!lchown(path, (uid_t)-1, st.st_gid);
-	return chmod(path, st.st_mode & 0777) == 0 ? 0 : -errno;
+	if (r < 0)
+		return r;
+	if (fstat(region, &st) != 0 || fchmod(fd, st.st_mode & 0777) != 0)
+		r = -errno;
+	else if (fchown(fd, st.st_uid, st.st_gid) != 0)
+		(void)!fchown(fd, (uid_t)-1, st.st_gid);
+	kipc__fd_close(fd);
+	return r;
 }
 
 /* Under a name of my own first: others must not find one that they may not open yet, and that stays so when I
@@ -343,7 +349,7 @@ int kipc__region_bell_share(const char *name, const __u64 id[2], unsigned number
 	(void)unlink(from.s);
 	if (mkfifo(from.s, 0600) != 0)
 		return -errno;
-	r = bell_give(from.s, region);
+	r = bell_give(&from, region);
 	if (r == 0 && link(from.s, to.s) != 0 && errno != EEXIST)
 		r = -errno;
 	(void)unlink(from.s);
