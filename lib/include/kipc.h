@@ -196,7 +196,8 @@ struct kipc_msg {
  * Reserve room for n messages of m[i].len bytes each and set m[i].data. All or none. Nothing is
  * visible to the peer before kipc_commit(). data is aligned to 8 (or as ?payload=1 asks) and valid
  * until commit or discard; one reservation at a time (-EBUSY). Returns n.
- * Blocks for room up to timeout. -EMSGSIZE: one is longer than KIPC_OPT_MAX_MSG, or all together do
+ * Blocks for room up to timeout; where both ends run on one CPU perhaps for 10 ms after there is enough,
+ * to sleep less often (kipc_send() and the others, too). -EMSGSIZE: one is longer than KIPC_OPT_MAX_MSG, or all together do
  * not fit the ring.
  */
 KIPC_API int kipc_reserve(struct kipc_chan *c, struct kipc_msg *m, unsigned n, int64_t timeout);

@@ -100,7 +100,9 @@ bool kipc__shm_vigil_kept(const struct kipc__shm_chan *s, unsigned side);
 bool kipc__shm_vigil_stands(const struct kipc__shm_chan *s, unsigned side);
 void kipc__shm_vigil_end(struct kipc__shm_chan *s, unsigned side);
 
-/* shm_end.c: the memory and the life lock of an end. */
+/* shm_end.c: the memory and the life lock of an end. fill: give a nameless file its content and, on its node, its
+ * memory, all of it or as it is touched; s knows then what it is. learn: know it of any file.
+ */
 void kipc__shm_free(struct kipc__shm_chan *s);
 int kipc__shm_fill(struct kipc__shm_chan *s, int fd, const struct kipc__config *cfg, bool all);
 int kipc__shm_learn(struct kipc__shm_chan *s);

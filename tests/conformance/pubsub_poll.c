@@ -7,6 +7,7 @@
 #define MAX   100
 #define CROWD 64 /* all places */
 #define STAY  60 /* of them */
+#define SENDS 30
 
 struct square {
 	struct topic topic;
@@ -130,9 +131,18 @@ static void tell_of_each(struct peer *me, void *arg)
 	kipc_chan_close(c);
 }
 
+static int by_size(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* Says what a send takes that wakes all of them; nothing depends on it. */
 PUBSUB(poll_each_message)
 {
-	struct square s = { .topic = topic_new(f), .n = harness_rounds(30) };
+	int64_t took[SENDS];
+	struct square s = { .topic = topic_new(f), .n = SENDS };
 	struct kipc_chan *pub = topic_publish(&s.topic, "size=16K");
 	struct peer p[CROWD];
 
@@ -143,10 +153,15 @@ PUBSUB(poll_each_message)
 	for (uint64_t i = 0; i < s.n; i++) {
 		for (unsigned k = 0; k < CROWD; k++)
 			await_asleep(p[k].pid);
+		took[i] = harness_now();
 		must_eq(topic_put(pub, MAX, i, -1), 0);
+		took[i] = harness_now() - took[i];
 		for (unsigned k = 0; k < CROWD; k++)
 			peer_expect(&p[k], 'g');
 	}
+	qsort(took, SENDS, sizeof(*took), by_size);
+	fprintf(stderr, "%s: a send to %d who poll: %d us (median of %d)\n", f->id, CROWD,
+	        (int)(took[SENDS / 2] / 1000), SENDS);
 	kipc_chan_close(pub);
 	for (unsigned i = 0; i < CROWD; i++)
 		peer_end(&p[i]);
