@@ -14,14 +14,25 @@ static const char *binary;
 static size_t unasked; /* tests that were not asked for at all */
 static int64_t last_end;
 
-ReportHook(POST_TEST)(struct criterion_test_stats *s)
+static void tell_time(const struct criterion_test *test)
 {
 	int64_t now = harness_now();
 
 	if (now - last_end > SLOW)
-		fprintf(stderr, "%s: %s/%s took %lld s\n", binary, s->test->category, s->test->name,
+		fprintf(stderr, "%s: %s/%s took %lld s\n", binary, test->category, test->name,
 		        (long long)((now - last_end) / SEC));
 	last_end = now;
+}
+
+/* Of a test that crashed this is the last that is heard. */
+ReportHook(TEST_CRASH)(struct criterion_test_stats *s)
+{
+	tell_time(s->test);
+}
+
+ReportHook(POST_TEST)(struct criterion_test_stats *s)
+{
+	tell_time(s->test);
 	if (s->test_status == CR_STATUS_SKIPPED && s->message)
 		fprintf(stderr, "%s: skipped %s/%s: %s\n", binary, s->test->category, s->test->name,
 		        s->message);

@@ -237,6 +237,14 @@ static void pass_on(struct crowd *c)
 		must_eq(many_ring(c->m, DATA, ONE), 0);
 }
 
+static bool all_taken(const struct crowd *c)
+{
+	return __atomic_load_n(&c->taken, __ATOMIC_SEQ_CST) == c->wanted;
+}
+
+/* All looks stand behind the count that it sleeps by, also the one for the end: of that only those are
+ * rung awake who counted before it.
+ */
 static void rest(struct crowd *c, uint32_t seen)
 {
 	uint64_t offset = (const uint8_t *)c->tokens - c->m->data + c->m->status->geom[0].data_off;
@@ -247,7 +255,7 @@ static void rest(struct crowd *c, uint32_t seen)
 	} else {
 		must_eq(many_arm(c->m, DATA, KIPC_ARMED_PARKED), 0);
 		seen = many_seen(c->m, DATA);
-		if (__atomic_load_n(c->tokens, __ATOMIC_ACQUIRE))
+		if (__atomic_load_n(c->tokens, __ATOMIC_ACQUIRE) || all_taken(c))
 			return;
 		rc = many_sleep(c->m, DATA, seen, KIPC_FOREVER);
 	}
@@ -258,13 +266,13 @@ static void *take_tokens(void *arg)
 {
 	struct crowd *c = arg;
 
-	while (__atomic_load_n(&c->taken, __ATOMIC_SEQ_CST) < c->wanted) {
+	while (!all_taken(c)) {
 		uint32_t seen = many_seen(c->m, DATA);
 
 		if (take(c)) {
 			__atomic_fetch_add(&c->taken, 1, __ATOMIC_SEQ_CST);
 			pass_on(c);
-		} else if (__atomic_load_n(&c->taken, __ATOMIC_SEQ_CST) < c->wanted) {
+		} else if (!all_taken(c)) {
 			rest(c, seen);
 		}
 	}
@@ -314,7 +322,7 @@ static void *be_impatient(void *arg)
 	struct crowd *c = arg;
 	uint64_t seed = (uint64_t)gettid();
 
-	while (__atomic_load_n(&c->taken, __ATOMIC_SEQ_CST) < c->wanted) {
+	while (!all_taken(c)) {
 		int64_t until = harness_now() + (int64_t)(harness_random(&seed) % 100000);
 		int rc = many_sleep(c->m, DATA, many_seen(c->m, DATA), until);
 
