@@ -91,7 +91,7 @@ struct kipc__ring_chan {
 	unsigned stretch;   /* how many I gave myself last time */
 	int64_t looked_at;  /* coarse time of that */
 	unsigned lead;      /* what the sender is given in a stream, in turns */
-	unsigned lead_from; /* the streak when it was given last */
+	uint64_t lead_from; /* messages received when it was given last, or when the stream began */
 	unsigned ahead_missed, ahead_rest; /* see kipc__ring_watch_ahead() */
 
 	/* Cold. */

@@ -14,13 +14,13 @@ static void pause_for(unsigned turns)
  */
 static kipc__noinline void stay_behind(struct kipc__ring_chan *c)
 {
-	unsigned found = c->streak - (c->lead_from < c->streak ? c->lead_from : 0);
+	uint64_t found = c->base.stats.recv_msgs - c->lead_from;
 
 	if (found >= c->lead / 4 && c->lead < KIPC__LEAD_MOST)
 		c->lead *= 2;
 	else if (found < c->lead / 8 && c->lead > KIPC__LEAD_LEAST)
 		c->lead /= 2;
-	c->lead_from = c->streak;
+	c->lead_from = c->base.stats.recv_msgs;
 	pause_for(c->lead);
 }
 
@@ -48,12 +48,18 @@ void kipc__ring_watch_ahead(struct kipc__ring_chan *c)
 	c->ahead_rest = c->ahead_missed;
 }
 
+static void stream_ends(struct kipc__ring_chan *c)
+{
+	c->streak = 0;
+	c->lead_from = c->base.stats.recv_msgs;
+}
+
 static void watched(struct kipc__ring_chan *c, unsigned turns)
 {
 	uint64_t sent = kipc__load_relaxed(c->tx.prod_word);
 
 	if (turns >= KIPC__STREAM_NEAR || sent != c->sent_at)
-		c->streak = 0;
+		stream_ends(c);
 	/* Taking a line is a store that an answer would have to wait behind. */
 	c->rx.own_most = sent == c->sent_at ? c->own_most : 0;
 	c->sent_at = sent;
@@ -77,6 +83,6 @@ bool kipc__ring_watch_briefly(struct kipc__ring_chan *c, int64_t timeout)
 		kipc__cpu_relax();
 	}
 	c->brisk = 0;
-	c->streak = 0;
+	stream_ends(c);
 	return false;
 }
