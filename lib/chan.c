@@ -314,12 +314,12 @@ int kipc_release(struct kipc_chan *c, unsigned n)
 /* Has each message a buffer where it has a length? */
 static inline bool all_there(const struct kipc_msg *m, unsigned n)
 {
-	bool missing = false;
 	unsigned i;
 
 	for (i = 0; i < n; i++)
-		missing |= !m[i].data & (m[i].len != 0);
-	return !missing;
+		if (unlikely(!m[i].data) && m[i].len)
+			return false;
+	return true;
 }
 
 int kipc_send_n(struct kipc_chan *c, const struct kipc_msg *m, unsigned n, int64_t timeout)

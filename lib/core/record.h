@@ -44,8 +44,7 @@ struct kipc__ring_tx {
 	unsigned reserved_n;   /* 0: none pending */
 	struct kipc__copy copy;
 	struct {
-		uint32_t off;    /* of the record behind prod */
-		uint32_t len;    /* of the message, at most */
+		uint8_t *data;   /* of the message */
 		uint64_t header; /* of the record, if the message stays that long */
 	} reserved[KIPC_BATCH_MAX];
 };
@@ -159,10 +158,12 @@ static inline void kipc__ring_fill(struct kipc__ring_tx *tx, void *to, const voi
 static inline void kipc__ring_fetch(const struct kipc__ring_rx *rx, void *to, const void *from,
                                     size_t len)
 {
-	if (len >= KIPC__RING_LONG && rx->wide)
+	if (kipc__likely(len <= KIPC_RING_LINE))
+		kipc__ring_copy_line_out(to, from, len);
+	else if (len >= KIPC__RING_LONG && rx->wide)
 		rx->wide(to, from, len);
 	else
-		kipc__ring_copy_out(to, from, len);
+		memcpy(to, from, len);
 }
 
 /* Where to end a record of len bytes at pos: behind its stride, or, where it fits a cache line and a
@@ -275,13 +276,15 @@ static inline uint64_t kipc__ring_header_len(uint64_t header)
  */
 static inline void kipc__ring_own(struct kipc__ring_rx *rx, uint64_t cons, unsigned n)
 {
-	uint64_t
-		at; /* the last word of a line: the first may be before cons, and given back already */
+	uint8_t *data = (uint8_t *)(uintptr_t)rx->data;
+	uint64_t mask = rx->bytes - 1;
+	/* The last word of a line: the first may be before cons, and given back already. */
+	uint64_t at = rx->cons | (KIPC_RING_LINE - 8);
 
 	if (cons - rx->cons > n * rx->own_most)
 		return;
-	for (at = rx->cons | (KIPC_RING_LINE - 8); (int64_t)(cons - at) > 0; at += KIPC_RING_LINE)
-		kipc__store_relaxed((uint64_t *)(uintptr_t)(rx->data + (at & (rx->bytes - 1))), 0);
+	for (; (int64_t)(cons - at) > 0; at += KIPC_RING_LINE)
+		kipc__store_relaxed((uint64_t *)(data + (at & mask)), 0);
 }
 
 static inline void kipc__ring_give_back(struct kipc__ring_rx *rx, uint64_t cons)

@@ -36,10 +36,46 @@ int kipc__ring_rx_init(struct kipc__ring_rx *rx, const struct kipc_ring_geom *g,
 
 /* ---- producing -------------------------------------------------------------------------- */
 
+/* Messages of a batch are mostly of one length, and their records follow each other: what was worked out for
+ * one holds for the next, unless its end was moved to that of a line in which it did not begin. And an
+ * address that does not depend on the last record's header can be loaded from before that has come.
+ */
+struct like {
+	uint64_t key; /* tx: the length; rx: the header */
+	uint64_t stride;
+	uint64_t header;
+};
+
+static inline bool whole_lines(uint64_t stride)
+{
+	return stride % KIPC_RING_LINE == 0;
+}
+
+/* A length like no other, for which there is never room. */
+#define TX_LIKE_NONE(tx)                                       \
+	{                                                      \
+		.key = KIPC__RING_NONE, .stride = (tx)->bytes, \
+	}
+
+/* The record of a message at pos: 0; -EMSGSIZE. */
+static inline int tx_like(const struct kipc__ring_tx *tx, struct like *l, uint64_t pos,
+                          uint64_t len)
+{
+	if (kipc__likely(len == l->key))
+		return 0;
+	if (len > kipc_ring_max_len(tx->bytes, tx->align))
+		return -EMSGSIZE;
+	l->stride = kipc__ring_tx_end(tx, pos, len, &l->header) - pos;
+	l->key = kipc_ring_stride(len, tx->align) > KIPC_RING_LINE || whole_lines(l->stride)
+	                 ? len
+	                 : KIPC__RING_NONE;
+	return 0;
+}
+
 int kipc__ring_reserve(struct kipc__ring_tx *tx, struct kipc_msg *m, unsigned n)
 {
-	uint64_t longest = kipc_ring_max_len(tx->bytes, tx->align);
-	uint8_t *base = (uint8_t *)kipc__ring_tx_header(tx, tx->prod);
+	uint8_t *data = (uint8_t *)kipc__ring_tx_header(tx, tx->prod) + KIPC_REC_BYTES;
+	struct like like = TX_LIKE_NONE(tx);
 	uint64_t end = tx->prod;
 	unsigned i;
 	int r;
@@ -47,11 +83,13 @@ int kipc__ring_reserve(struct kipc__ring_tx *tx, struct kipc_msg *m, unsigned n)
 	if (tx->reserved_n)
 		return -EBUSY;
 	for (i = 0; i < n; i++) {
-		if (m[i].len > longest)
-			return -EMSGSIZE;
-		tx->reserved[i].off = (uint32_t)(end - tx->prod);
-		tx->reserved[i].len = (uint32_t)m[i].len;
-		end = kipc__ring_tx_end(tx, end, m[i].len, &tx->reserved[i].header);
+		r = tx_like(tx, &like, end, m[i].len);
+		if (r < 0)
+			return r;
+		tx->reserved[i].data = data;
+		tx->reserved[i].header = like.header;
+		data += like.stride;
+		end += like.stride;
 		if (end - tx->prod + KIPC_REC_BYTES > tx->bytes)
 			return -EMSGSIZE;
 	}
@@ -59,7 +97,7 @@ int kipc__ring_reserve(struct kipc__ring_tx *tx, struct kipc_msg *m, unsigned n)
 	if (r <= 0)
 		return r;
 	for (i = 0; i < n; i++)
-		m[i].data = base + tx->reserved[i].off + KIPC_REC_BYTES;
+		m[i].data = tx->reserved[i].data;
 	/* Payload may be written over the header that was cleared, whatever is committed in the end. */
 	if (end != tx->cleared)
 		tx->cleared = KIPC__RING_NONE;
@@ -86,18 +124,28 @@ static void publish_batch(struct kipc__ring_tx *tx, uint64_t end, uint64_t first
 	}
 }
 
-/* By how much have the first n, if they are what was reserved, become shorter? UINT64_MAX: not that. */
-static uint64_t reserved_shrunk(const struct kipc__ring_tx *tx, const struct kipc_msg *m,
-                                unsigned n)
+/* Where the i-th record that was reserved begins. */
+static uint64_t reserved_at(const struct kipc__ring_tx *tx, unsigned i)
 {
-	const uint8_t *first = (const uint8_t *)kipc__ring_tx_header(tx, tx->prod) + KIPC_REC_BYTES;
-	uint64_t shrunk = 0;
+	return tx->prod + (uint64_t)(tx->reserved[i].data - tx->reserved[0].data);
+}
+
+/* Write the headers behind the first one, of messages that are as long as was reserved. Says by how much they
+ * are shorter; UINT64_MAX: they are not what was reserved. Then nobody gets to see what was written.
+ */
+static uint64_t write_reserved(const struct kipc__ring_tx *tx, const struct kipc_msg *m, unsigned n)
+{
+	uint64_t len, shrunk = 0;
 	unsigned i;
 
 	for (i = 0; i < n; i++) {
-		if (m[i].data != first + tx->reserved[i].off || m[i].len > tx->reserved[i].len)
+		len = kipc__ring_header_len(tx->reserved[i].header);
+		if (m[i].data != tx->reserved[i].data || m[i].len > len)
 			return UINT64_MAX;
-		shrunk += tx->reserved[i].len - m[i].len;
+		shrunk += len - m[i].len;
+		if (i)
+			kipc__store_relaxed((uint64_t *)tx->reserved[i].data - 1,
+			                    tx->reserved[i].header);
 	}
 	return shrunk;
 }
@@ -129,7 +177,7 @@ static uint64_t write_shrunk(struct kipc__ring_tx *tx, const struct kipc_msg *m,
 
 	for (i = 0; i < n; i++, pos = next) {
 		if (i + 1 < n) {
-			next = tx->prod + tx->reserved[i + 1].off;
+			next = reserved_at(tx, i + 1);
 			header = close_gap(tx, pos, m[i].len, next);
 		} else {
 			next = kipc__ring_tx_end(tx, pos, m[i].len, &header);
@@ -146,87 +194,56 @@ static uint64_t write_shrunk(struct kipc__ring_tx *tx, const struct kipc_msg *m,
 	return pos;
 }
 
-/* The same where they are as long as they were reserved. */
-static uint64_t write_reserved(struct kipc__ring_tx *tx, unsigned n, uint64_t *first)
-{
-	unsigned i;
-
-	*first = tx->reserved[0].header;
-	for (i = 1; i < n; i++)
-		kipc__store_relaxed(kipc__ring_tx_header(tx, tx->prod + tx->reserved[i].off),
-		                    tx->reserved[i].header);
-	return n < tx->reserved_n ? tx->prod + tx->reserved[n].off : tx->reserved_end;
-}
-
 int kipc__ring_commit(struct kipc__ring_tx *tx, const struct kipc_msg *m, unsigned n)
 {
 	uint64_t shrunk, end, first;
 
 	if (n == 0 || n > tx->reserved_n)
 		return -EINVAL;
-	shrunk = reserved_shrunk(tx, m, n);
+	shrunk = write_reserved(tx, m, n);
 	if (shrunk == UINT64_MAX)
 		return -EINVAL;
-	end = shrunk ? write_shrunk(tx, m, n, &first) : write_reserved(tx, n, &first);
+	first = tx->reserved[0].header;
+	if (shrunk)
+		end = write_shrunk(tx, m, n, &first);
+	else
+		end = n < tx->reserved_n ? reserved_at(tx, n) : tx->reserved_end;
 	tx->reserved_n = 0;
 	publish_batch(tx, end, first, n == 1 ? m->len : KIPC__RING_NONE);
 	return (int)n;
 }
 
-static inline void fill(struct kipc__ring_tx *tx, uint64_t pos, const void *from, size_t len)
+static inline void fill(struct kipc__ring_tx *tx, uint64_t pos, void *to, const void *from,
+                        size_t len)
 {
-	void *to = kipc__ring_tx_header(tx, pos) + 1;
-
-	if (kipc__likely(len < KIPC__RING_LONG))
+	if (kipc__likely(len <= KIPC_RING_LINE))
+		kipc__ring_copy_line_in(to, from, len);
+	else if (kipc__likely(len < KIPC__RING_LONG))
 		kipc__ring_fill(tx, to, from, len);
 	else
 		kipc__ring_copy_long(tx, pos, from, len);
 }
 
-/* Messages of a batch are mostly of one length: what was worked out for the one before holds for the next,
- * if that is not a record whose end depends on where it starts, or starts as that one did. And an address
- * that does not depend on the last record's header can be loaded from before that has come.
- */
-struct like {
-	uint64_t key; /* tx: the length; rx: the header */
-	uint64_t pos;
-	uint64_t starts; /* the bits of a position that count */
-	uint64_t stride;
-	uint64_t header;
-};
-
-#define LIKE_NONE                              \
-	{                                      \
-		.pos = 1, .starts = UINT64_MAX \
-	} /* no record begins there */
-
-static inline bool is_like(const struct like *l, uint64_t key, uint64_t pos)
-{
-	return kipc__likely(key == l->key && ((pos ^ l->pos) & l->starts) == 0);
-}
-
-/* Where the record of a message at pos would end. 1: there is room for it; 0; -EMSGSIZE; -EBADMSG. */
+/* Where the record would end. 1: there is room for it; 0; -EMSGSIZE; -EBADMSG. */
 static inline int tx_next(struct kipc__ring_tx *tx, struct like *l, uint64_t pos, uint64_t len,
                           uint64_t *next)
 {
-	if (!is_like(l, len, pos)) {
-		if (len > kipc_ring_max_len(tx->bytes, tx->align))
-			return -EMSGSIZE;
-		l->key = len;
-		l->pos = pos;
-		l->stride = kipc__ring_tx_end(tx, pos, len, &l->header) - pos;
-		l->starts = kipc_ring_stride(len, tx->align) > KIPC_RING_LINE ? 0
-		                                                              : KIPC_RING_LINE - 1;
-	}
+	int r = tx_like(tx, l, pos, len);
+
+	if (kipc__unlikely(r < 0))
+		return r;
 	*next = pos + l->stride;
-	return kipc__ring_room(tx, *next - tx->prod);
+	r = kipc__ring_room(tx, *next - tx->prod);
+	return kipc__likely(r != 0) || len != KIPC__RING_NONE ? r : -EMSGSIZE;
 }
 
 int kipc__ring_send(struct kipc__ring_tx *tx, const struct kipc_msg *m, unsigned n)
 {
-	struct like like = LIKE_NONE;
-	uint64_t pos = tx->prod;
-	uint64_t next, first = 0;
+	uint8_t *const data = tx->data;
+	const uint64_t bytes = tx->bytes;
+	uint64_t pos = tx->prod, first = 0;
+	struct like like = TX_LIKE_NONE(tx);
+	uint64_t next, *at;
 	unsigned i;
 	int r = 0;
 
@@ -236,9 +253,10 @@ int kipc__ring_send(struct kipc__ring_tx *tx, const struct kipc_msg *m, unsigned
 		r = tx_next(tx, &like, pos, m[i].len, &next);
 		if (kipc__unlikely(r <= 0))
 			break;
-		fill(tx, pos, m[i].data, m[i].len);
+		at = kipc__ring_header(data, bytes, pos);
+		fill(tx, pos, at + 1, m[i].data, m[i].len);
 		if (i)
-			kipc__store_relaxed(kipc__ring_tx_header(tx, pos), like.header);
+			kipc__store_relaxed(at, like.header);
 		else
 			first = like.header;
 	}
@@ -258,26 +276,49 @@ int kipc__ring_ready_slow(const struct kipc__ring_rx *rx)
 	return kipc__ring_next(rx, &pos, &header, &after);
 }
 
+/* As kipc__ring_next(), but where the payload lies instead of the position. */
+static inline int rx_next(const struct kipc__ring_rx *rx, struct like *l, const uint8_t **payload,
+                          uint64_t *after)
+{
+	const uint8_t *at = rx->data + (*after & (rx->bytes - 1));
+	/* (B) as in kipc__ring_look() */
+	uint64_t pos, header = kipc__load_acquire((const uint64_t *)at);
+	int r;
+
+	*payload = at + KIPC_REC_BYTES;
+	if (header == 0)
+		return 0;
+	if (kipc__likely(header == l->key)) {
+		*after += l->stride;
+		return kipc__likely(*after + KIPC_REC_BYTES - rx->cons <= rx->bytes) ? 1 : -EBADMSG;
+	}
+	r = kipc__ring_next(rx, &pos, &header, after);
+	*payload = kipc__ring_payload(rx, pos);
+	l->header = header;
+	l->stride = *after - pos;
+	l->key = !(header & KIPC_REC_LINE) || whole_lines(l->stride) ? header : 0;
+	return r;
+}
+
 int kipc__ring_peek(struct kipc__ring_rx *rx, struct kipc_msg *m, unsigned n)
 {
-	uint8_t *data = (uint8_t *)(uintptr_t)rx->data;
 	uint64_t after = rx->cons, sum = 0;
-	uint64_t pos, header, len;
+	struct like like = { 0 };
+	const uint8_t *payload;
 	unsigned i;
 	int r;
 
 	for (i = 0; i < n; i++) {
-		r = kipc__ring_next(rx, &pos, &header, &after);
+		r = rx_next(rx, &like, &payload, &after);
 		if (r < 0 && i == 0)
 			return r;
 		if (r <= 0)
 			break;
-		len = kipc__ring_header_len(header);
 		m[i] = (struct kipc_msg){
-			.data = data + (pos & (rx->bytes - 1)) + KIPC_REC_BYTES,
-			.len = len,
+			.data = (void *)(uintptr_t)payload,
+			.len = kipc__ring_header_len(like.header),
 		};
-		sum += len;
+		sum += m[i].len;
 		rx->sum[i] = sum;
 		rx->end[i] = after;
 	}
@@ -312,46 +353,27 @@ int kipc__ring_release(struct kipc__ring_rx *rx, unsigned n)
 	return (int)n;
 }
 
-/* As kipc__ring_next(). */
-static inline int rx_next(const struct kipc__ring_rx *rx, struct like *l, uint64_t *pos,
-                          uint64_t *after)
-{
-	uint64_t header = kipc__ring_look(rx, *after);
-	int r;
-
-	if (header == 0)
-		return 0;
-	if (is_like(l, header, *after)) {
-		*pos = *after;
-		*after += l->stride;
-		return kipc__likely(*after + KIPC_REC_BYTES - rx->cons <= rx->bytes) ? 1 : -EBADMSG;
-	}
-	r = kipc__ring_next(rx, pos, &l->key, after);
-	l->pos = *pos;
-	l->stride = *after - *pos;
-	l->starts = l->key & KIPC_REC_LINE ? KIPC_RING_LINE - 1 : 0;
-	return r;
-}
-
 int kipc__ring_recv(struct kipc__ring_rx *rx, struct kipc_msg *m, unsigned n)
 {
-	struct like like = LIKE_NONE;
+	struct like like = { 0 };
 	uint64_t after = rx->cons;
 	uint64_t end = after;
-	uint64_t pos;
+	const uint8_t *payload;
+	uint64_t len;
 	unsigned i;
 	int r = 0;
 
 	if (kipc__unlikely(rx->part))
 		return kipc__ring_recv_rest(rx, m);
 	for (i = 0; i < n; i++) {
-		r = rx_next(rx, &like, &pos, &after);
-		if (r > 0 && kipc__unlikely(kipc__ring_header_len(like.key) > m[i].len))
+		r = rx_next(rx, &like, &payload, &after);
+		len = kipc__ring_header_len(like.header);
+		if (r > 0 && kipc__unlikely(len > m[i].len))
 			r = -EMSGSIZE;
 		if (r <= 0)
 			break;
-		m[i].len = kipc__ring_header_len(like.key);
-		kipc__ring_fetch(rx, m[i].data, kipc__ring_payload(rx, pos), m[i].len);
+		m[i].len = len;
+		kipc__ring_fetch(rx, m[i].data, payload, len);
 		end = after;
 	}
 	if (i == 0)

@@ -96,6 +96,23 @@ static kipc__inline void kipc__ring_copy_line_out(void *to, const void *from, si
 		kipc__ring_copy_tail(t, f, len & 7);
 }
 
+/* The same into the ring, one of many of a length: no branch is a surprise then, and pairs are half the stores. */
+static kipc__inline void kipc__ring_copy_line_in(void *to, const void *from, size_t len)
+{
+	uint8_t *t = to;
+	const uint8_t *f = from;
+
+	if (len < 32) {
+		kipc__ring_copy_line(to, from, len);
+		return;
+	}
+	if ((uintptr_t)t & 8) {
+		KIPC__RING_COPY_AT(0, 8);
+		t += 8, f += 8, len -= 8;
+	}
+	kipc__ring_copy_line_out(t, f, len);
+}
+
 /* at: the one of both that lies in the ring. */
 static kipc__inline void kipc__ring_copy_words(void *to, const void *from, size_t len,
                                                const void *at)
