@@ -248,14 +248,16 @@ KIPC_API ssize_t kipc_recv(struct kipc_chan *c, void *buf, size_t cap, int64_t t
 
 /*
  * Copy up to n messages in (m[i].data, m[i].len). Blocks until at least one went; returns how many
- * did, in order. An error is reported only when none went; -EINVAL, for one of them without data, before any.
+ * did, in order. They need not appear all at once: of long ones the first are seen while the others are
+ * still copied. An error is reported only when none went; -EINVAL, for one of them without data, before any.
  */
 KIPC_API int kipc_send_n(struct kipc_chan *c, const struct kipc_msg *m, unsigned n,
                          int64_t timeout);
 
 /*
  * Copy up to n messages out into m[i].data; m[i].len is the buffer's size before and the message's
- * length after. Blocks until there is at least one; returns how many. -EMSGSIZE only for the first;
+ * length after. Blocks until there is at least one; returns how many. Of long ones the room of the first is
+ * given back while the others are still copied. -EMSGSIZE only for the first;
  * a later one that does not fit ends the batch. Errors as kipc_recv().
  */
 KIPC_API int kipc_recv_n(struct kipc_chan *c, struct kipc_msg *m, unsigned n, int64_t timeout);

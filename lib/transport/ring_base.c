@@ -173,20 +173,50 @@ int kipc__ring_base_discard(struct kipc_chan *base)
 	return 0;
 }
 
+/* A batch of long messages goes by pieces of this many bytes: the other side has something to do meanwhile. */
+#define PIECE 65536
+
+static unsigned piece_of(uint64_t len, unsigned n)
+{
+	if (kipc__likely(len <= PIECE / KIPC_BATCH_MAX))
+		return n;
+	len = len < PIECE ? PIECE / len : 1;
+	return len < n ? (unsigned)len : n;
+}
+
+/* The rest of a batch of which some went, as far as there is room. Returns how many went in all. */
+static kipc__noinline int send_rest(struct kipc__ring_chan *c, const struct kipc_msg *m, unsigned n,
+                                    unsigned went)
+{
+	int r;
+
+	do {
+		r = kipc__ring_send(&c->tx, m + went, piece_of(m[went].len, n - went));
+		if (r > 0)
+			r = sent(c, m + went, r);
+		went += r > 0 ? (unsigned)r : 0;
+	} while (r > 0 && went < n);
+	return (int)went;
+}
+
 int kipc__ring_base_send(struct kipc_chan *base, const struct kipc_msg *m, unsigned n,
                          int64_t timeout)
 {
 	struct kipc__ring_chan *c = ring_of(base);
+	unsigned piece = piece_of(m->len, n);
 	int r;
 
 	if (kipc__unlikely(kipc__load_relaxed(&c->fault)))
 		return kipc__load_relaxed(&c->fault);
-	while ((r = kipc__ring_send(&c->tx, m, n)) == 0) {
+	while ((r = kipc__ring_send(&c->tx, m, piece)) == 0) {
 		r = wait_for_room(c, m, 1, timeout);
 		if (r < 0)
 			return r;
 	}
-	return r < 0 ? kipc__ring_wait_broken(c, r) : sent(c, m, r);
+	if (kipc__unlikely(r < 0))
+		return kipc__ring_wait_broken(c, r);
+	r = sent(c, m, r);
+	return kipc__likely(piece == n) || r < 0 ? r : send_rest(c, m, n, (unsigned)r);
 }
 
 int kipc__ring_base_peek(struct kipc_chan *base, struct kipc_msg *m, unsigned n, int64_t timeout)
@@ -220,14 +250,46 @@ int kipc__ring_base_release(struct kipc_chan *base, unsigned n)
 	return (int)kipc__ring_rx_done(c, r);
 }
 
+/* How many of the messages that are there, of the first one's length, make a piece. */
+static inline unsigned piece_there(const struct kipc__ring_chan *c, unsigned n)
+{
+	uint64_t header = kipc__ring_look(&c->rx, c->rx.cons);
+
+	return header ? piece_of(kipc__ring_header_len(header), n) : n;
+}
+
+static int received(struct kipc__ring_chan *c, const struct kipc_msg *m, int n)
+{
+	c->streak++;
+	c->base.stats.recv_msgs += (unsigned)n;
+	c->base.stats.recv_bytes += bytes_of(m, n);
+	return (int)kipc__ring_rx_done(c, n);
+}
+
+/* As send_rest(), of those that are there. */
+static kipc__noinline int recv_rest(struct kipc__ring_chan *c, struct kipc_msg *m, unsigned n,
+                                    unsigned came)
+{
+	int r;
+
+	do {
+		r = kipc__ring_recv(&c->rx, m + came, piece_there(c, n - came));
+		if (r > 0)
+			r = received(c, m + came, r);
+		came += r > 0 ? (unsigned)r : 0;
+	} while (r > 0 && came < n);
+	return (int)came;
+}
+
 int kipc__ring_base_recv(struct kipc_chan *base, struct kipc_msg *m, unsigned n, int64_t timeout)
 {
 	struct kipc__ring_chan *c = ring_of(base);
+	unsigned piece;
 	int r;
 
 	if (kipc__unlikely(kipc__load_relaxed(&c->fault)))
 		return kipc__load_relaxed(&c->fault);
-	while ((r = kipc__ring_recv(&c->rx, m, n)) == 0) {
+	while (piece = piece_there(c, n), (r = kipc__ring_recv(&c->rx, m, piece)) == 0) {
 		if (kipc__ring_watch_briefly(c, timeout))
 			continue;
 		r = kipc__ring_wait_for(c, KIPC_SIDE_DATA, timeout);
@@ -236,10 +298,8 @@ int kipc__ring_base_recv(struct kipc_chan *base, struct kipc_msg *m, unsigned n,
 	}
 	if (kipc__unlikely(r < 0))
 		return kipc__ring_wait_broken(c, r);
-	c->streak++;
-	c->base.stats.recv_msgs += (unsigned)r;
-	c->base.stats.recv_bytes += bytes_of(m, r);
-	return (int)kipc__ring_rx_done(c, r);
+	r = received(c, m, r);
+	return kipc__likely(piece == n) || r < 0 ? r : recv_rest(c, m, n, (unsigned)r);
 }
 
 int kipc__ring_base_turn(struct kipc_chan *base, const struct kipc_msg *m, struct kipc_msg *in,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Long messages, which both sides may copy at the same time: whole or not at all, whoever stops or dies. */
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include "form.h"
 
@@ -120,4 +121,101 @@ EACH_FORM(long_sender_stopped)
 		kipc_chan_close(c);
 		peer_end(&peer);
 	}
+}
+
+/* ---- batches ---------------------------------------------------------------------------- */
+
+#define BATCH 4
+#define PART  (100 * 1024)
+
+/* The buffer of the last message of a batch may not be touched before somebody has looked around. */
+static struct {
+	struct duo duo;
+	struct kipc_msg m[BATCH];
+	void (*look)(void);
+	bool looked;
+} pause_at;
+
+static void look_around(int sig, siginfo_t *info, void *context)
+{
+	uint8_t *last = pause_at.m[BATCH - 1].data, *at = info->si_addr;
+
+	(void)context;
+	if (at < last || at >= last + PART) {
+		signal(sig, SIG_DFL);
+		return;
+	}
+	pause_at.look();
+	pause_at.looked = true;
+	must_sys(mprotect(last, PART, PROT_READ | PROT_WRITE));
+}
+
+static void batch_begin(const struct form *f, void (*look)(void))
+{
+	struct sigaction action = { .sa_sigaction = look_around, .sa_flags = SA_SIGINFO };
+	uint8_t *at = mmap(NULL, (size_t)BATCH * PART, PROT_READ | PROT_WRITE,
+	                   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	must(at != MAP_FAILED);
+	must_sys(sigaction(SIGSEGV, &action, NULL));
+	duo_both(&pause_at.duo, f, "size=512K");
+	pause_at.look = look;
+	pause_at.looked = false;
+	for (int i = 0; i < BATCH; i++) {
+		pause_at.m[i] = (struct kipc_msg){ .data = at + i * PART, .len = PART };
+		content_fill(pause_at.m[i].data, PART, 1, i);
+	}
+}
+
+static void batch_pause(void)
+{
+	must_sys(mprotect(pause_at.m[BATCH - 1].data, PART, PROT_NONE));
+}
+
+static void batch_end(void)
+{
+	must(pause_at.looked);
+	must_sys(munmap(pause_at.m[0].data, (size_t)BATCH * PART));
+	duo_close(&pause_at.duo);
+}
+
+static void look_for_messages(void)
+{
+	struct kipc_msg seen[BATCH];
+
+	must_eq(kipc_peek(pause_at.duo.end[1], seen, BATCH, 0), BATCH - 1);
+}
+
+EACH_FORM(long_batch_is_seen_while_it_is_sent)
+{
+	if (!form_can(f, KIPC_CAP_ZEROCOPY))
+		return; /* the kernel copies, and is not interrupted */
+	batch_begin(f, look_for_messages);
+	batch_pause();
+	must_eq(kipc_send_n(pause_at.duo.end[0], pause_at.m, BATCH, 0), BATCH);
+	for (int i = 0; i < BATCH; i++)
+		recv_one(pause_at.duo.end[1], PART, 1, i);
+	batch_end();
+}
+
+static void look_for_room(void)
+{
+	struct kipc_msg m = { .len = (BATCH - 1) * PART };
+
+	must_eq(kipc_reserve(pause_at.duo.end[0], &m, 1, 0), 1);
+	must_eq(kipc_discard(pause_at.duo.end[0]), 0);
+}
+
+EACH_FORM(long_batch_gives_room_while_it_is_received)
+{
+	if (!form_can(f, KIPC_CAP_ZEROCOPY))
+		return;
+	batch_begin(f, look_for_room);
+	must_eq(kipc_send_n(pause_at.duo.end[0], pause_at.m, BATCH, 0), BATCH);
+	memset(pause_at.m[0].data, 0, (size_t)BATCH * PART);
+	batch_pause();
+	must_eq(kipc_recv_n(pause_at.duo.end[1], pause_at.m, BATCH, 0), BATCH);
+	for (int i = 0; i < BATCH; i++)
+		must(content_is(pause_at.m[i].data, PART, 1, i));
+	batch_end();
 }
