@@ -43,7 +43,7 @@ int kipc__ring_rx_init(struct kipc__ring_rx *rx, const struct kipc_ring_geom *g,
 struct like {
 	uint64_t key; /* tx: the length; rx: the header */
 	uint64_t stride;
-	uint64_t header;
+	uint64_t other; /* tx: the header; rx: the length */
 };
 
 static inline bool whole_lines(uint64_t stride)
@@ -65,7 +65,7 @@ static inline int tx_like(const struct kipc__ring_tx *tx, struct like *l, uint64
 		return 0;
 	if (len > kipc_ring_max_len(tx->bytes, tx->align))
 		return -EMSGSIZE;
-	l->stride = kipc__ring_tx_end(tx, pos, len, &l->header) - pos;
+	l->stride = kipc__ring_tx_end(tx, pos, len, &l->other) - pos;
 	l->key = kipc_ring_stride(len, tx->align) > KIPC_RING_LINE || whole_lines(l->stride)
 	                 ? len
 	                 : KIPC__RING_NONE;
@@ -75,27 +75,28 @@ static inline int tx_like(const struct kipc__ring_tx *tx, struct like *l, uint64
 int kipc__ring_reserve(struct kipc__ring_tx *tx, struct kipc_msg *m, unsigned n)
 {
 	uint8_t *data = (uint8_t *)kipc__ring_tx_header(tx, tx->prod) + KIPC_REC_BYTES;
+	const uint64_t most = tx->bytes - KIPC_REC_BYTES;
 	struct like like = TX_LIKE_NONE(tx);
-	uint64_t end = tx->prod;
+	uint64_t need = 0, end;
 	unsigned i;
 	int r;
 
 	if (tx->reserved_n)
 		return -EBUSY;
 	for (i = 0; i < n; i++) {
-		r = tx_like(tx, &like, end, m[i].len);
+		r = tx_like(tx, &like, tx->prod + need, m[i].len);
 		if (r < 0)
 			return r;
-		tx->reserved[i].data = data;
-		tx->reserved[i].header = like.header;
-		data += like.stride;
-		end += like.stride;
-		if (end - tx->prod + KIPC_REC_BYTES > tx->bytes)
+		tx->reserved[i].data = data + need;
+		tx->reserved[i].header = like.other;
+		need += like.stride;
+		if (need > most)
 			return -EMSGSIZE;
 	}
-	r = kipc__ring_room(tx, end - tx->prod);
+	r = kipc__ring_room(tx, need);
 	if (r <= 0)
 		return r;
+	end = tx->prod + need;
 	for (i = 0; i < n; i++)
 		m[i].data = tx->reserved[i].data;
 	/* Payload may be written over the header that was cleared, whatever is committed in the end. */
@@ -224,24 +225,33 @@ static inline void fill(struct kipc__ring_tx *tx, uint64_t pos, void *to, const 
 		kipc__ring_copy_long(tx, pos, from, len);
 }
 
+/* Up to where there is room for records, as far as I know. */
+static inline uint64_t limit_of(const struct kipc__ring_tx *tx)
+{
+	return tx->cons + tx->bytes - KIPC_REC_BYTES;
+}
+
 /* Where the record would end. 1: there is room for it; 0; -EMSGSIZE; -EBADMSG. */
 static inline int tx_next(struct kipc__ring_tx *tx, struct like *l, uint64_t pos, uint64_t len,
-                          uint64_t *next)
+                          uint64_t *next, uint64_t *limit)
 {
 	int r = tx_like(tx, l, pos, len);
 
 	if (kipc__unlikely(r < 0))
 		return r;
 	*next = pos + l->stride;
+	if (kipc__likely((int64_t)(*limit - *next) >= 0))
+		return 1;
 	r = kipc__ring_room(tx, *next - tx->prod);
-	return kipc__likely(r != 0) || len != KIPC__RING_NONE ? r : -EMSGSIZE;
+	*limit = limit_of(tx);
+	return r != 0 || len != KIPC__RING_NONE ? r : -EMSGSIZE;
 }
 
 int kipc__ring_send(struct kipc__ring_tx *tx, const struct kipc_msg *m, unsigned n)
 {
 	uint8_t *const data = tx->data;
 	const uint64_t bytes = tx->bytes;
-	uint64_t pos = tx->prod, first = 0;
+	uint64_t pos = tx->prod, limit = limit_of(tx), first = 0;
 	struct like like = TX_LIKE_NONE(tx);
 	uint64_t next, *at;
 	unsigned i;
@@ -250,15 +260,15 @@ int kipc__ring_send(struct kipc__ring_tx *tx, const struct kipc_msg *m, unsigned
 	if (kipc__unlikely(tx->reserved_n))
 		return -EBUSY;
 	for (i = 0; i < n; i++, pos = next) {
-		r = tx_next(tx, &like, pos, m[i].len, &next);
+		r = tx_next(tx, &like, pos, m[i].len, &next, &limit);
 		if (kipc__unlikely(r <= 0))
 			break;
 		at = kipc__ring_header(data, bytes, pos);
 		fill(tx, pos, at + 1, m[i].data, m[i].len);
 		if (i)
-			kipc__store_relaxed(at, like.header);
+			kipc__store_relaxed(at, like.other);
 		else
-			first = like.header;
+			first = like.other;
 	}
 	if (i == 0)
 		return r;
@@ -276,11 +286,23 @@ int kipc__ring_ready_slow(const struct kipc__ring_rx *rx)
 	return kipc__ring_next(rx, &pos, &header, &after);
 }
 
-/* As kipc__ring_next(), but where the payload lies instead of the position. */
-static inline int rx_next(const struct kipc__ring_rx *rx, struct like *l, const uint8_t **payload,
-                          uint64_t *after)
+/* What of rx stays as it is during a call: the compiler has to fear that each store changes it. */
+struct window {
+	const uint8_t *data;
+	uint64_t mask;
+	uint64_t end; /* no record ends behind it */
+};
+
+static inline struct window window_of(const struct kipc__ring_rx *rx)
 {
-	const uint8_t *at = rx->data + (*after & (rx->bytes - 1));
+	return (struct window){ rx->data, rx->bytes - 1, rx->cons + rx->bytes - KIPC_REC_BYTES };
+}
+
+/* As kipc__ring_next(), but where the payload lies instead of the position; l->other is its length. */
+static inline int rx_next(const struct kipc__ring_rx *rx, const struct window *w, struct like *l,
+                          const uint8_t **payload, uint64_t *after)
+{
+	const uint8_t *at = w->data + (*after & w->mask);
 	/* (B) as in kipc__ring_look() */
 	uint64_t pos, header = kipc__load_acquire((const uint64_t *)at);
 	int r;
@@ -290,11 +312,11 @@ static inline int rx_next(const struct kipc__ring_rx *rx, struct like *l, const 
 		return 0;
 	if (kipc__likely(header == l->key)) {
 		*after += l->stride;
-		return kipc__likely(*after + KIPC_REC_BYTES - rx->cons <= rx->bytes) ? 1 : -EBADMSG;
+		return kipc__likely((int64_t)(w->end - *after) >= 0) ? 1 : -EBADMSG;
 	}
 	r = kipc__ring_next(rx, &pos, &header, after);
 	*payload = kipc__ring_payload(rx, pos);
-	l->header = header;
+	l->other = kipc__ring_header_len(header);
 	l->stride = *after - pos;
 	l->key = !(header & KIPC_REC_LINE) || whole_lines(l->stride) ? header : 0;
 	return r;
@@ -303,22 +325,23 @@ static inline int rx_next(const struct kipc__ring_rx *rx, struct like *l, const 
 int kipc__ring_peek(struct kipc__ring_rx *rx, struct kipc_msg *m, unsigned n)
 {
 	uint64_t after = rx->cons, sum = 0;
+	struct window w = window_of(rx);
 	struct like like = { 0 };
 	const uint8_t *payload;
 	unsigned i;
 	int r;
 
 	for (i = 0; i < n; i++) {
-		r = rx_next(rx, &like, &payload, &after);
+		r = rx_next(rx, &w, &like, &payload, &after);
 		if (r < 0 && i == 0)
 			return r;
 		if (r <= 0)
 			break;
 		m[i] = (struct kipc_msg){
 			.data = (void *)(uintptr_t)payload,
-			.len = kipc__ring_header_len(like.header),
+			.len = like.other,
 		};
-		sum += m[i].len;
+		sum += like.other;
 		rx->sum[i] = sum;
 		rx->end[i] = after;
 	}
@@ -355,25 +378,24 @@ int kipc__ring_release(struct kipc__ring_rx *rx, unsigned n)
 
 int kipc__ring_recv(struct kipc__ring_rx *rx, struct kipc_msg *m, unsigned n)
 {
+	struct window w = window_of(rx);
 	struct like like = { 0 };
 	uint64_t after = rx->cons;
 	uint64_t end = after;
 	const uint8_t *payload;
-	uint64_t len;
 	unsigned i;
 	int r = 0;
 
 	if (kipc__unlikely(rx->part))
 		return kipc__ring_recv_rest(rx, m);
 	for (i = 0; i < n; i++) {
-		r = rx_next(rx, &like, &payload, &after);
-		len = kipc__ring_header_len(like.header);
-		if (r > 0 && kipc__unlikely(len > m[i].len))
+		r = rx_next(rx, &w, &like, &payload, &after);
+		if (r > 0 && kipc__unlikely(like.other > m[i].len))
 			r = -EMSGSIZE;
 		if (r <= 0)
 			break;
-		m[i].len = len;
-		kipc__ring_fetch(rx, m[i].data, payload, len);
+		m[i].len = like.other;
+		kipc__ring_fetch(rx, m[i].data, payload, like.other);
 		end = after;
 	}
 	if (i == 0)
