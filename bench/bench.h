@@ -166,6 +166,8 @@ struct bench {
 extern const struct bench bench_roundtrip;
 extern const struct bench bench_call; /* of mech_call.c only: a round trip of its own */
 extern const struct bench bench_stream;
+extern const struct bench bench_send_alone;
+extern const struct bench bench_recv_alone;
 extern const struct bench bench_idle;
 extern const struct bench bench_open;
 extern const struct bench bench_memory;

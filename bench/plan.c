@@ -90,6 +90,8 @@ static const struct sweep full_plan[] = {
 	{ "call:*",           &bench_call,      BLOCK, SAME, COPY, flights, call_sizes, 50, 3, NULL },
 	{ "bytes:*",          &bench_stream,    SPIN | BLOCK, TWO, COPY, one, byte_sizes, 50, 3, NULL },
 	{ "bytes:*",          &bench_stream,    BLOCK, SAME, COPY, one, byte_sizes, 50, 3, NULL },
+	{ "kipc:[!u]*",       &bench_send_alone, SPIN, SAME, COPY | INPLACE, batch_32, just_64, 20, 3, NULL },
+	{ "kipc:[!u]*",       &bench_recv_alone, SPIN, SAME, COPY | INPLACE, batch_32, just_64, 20, 3, NULL },
 	{ "kipc:*",           &bench_idle,      BLOCK | ADAPTIVE, TWO, COPY, one, just_64, 1000, 2, NULL },
 	{ "peer:*",           &bench_idle,      BLOCK, TWO, COPY, one, just_64, 1000, 1, NULL },
 	{ "stock:*",          &bench_idle,      BLOCK, TWO, COPY, one, just_64, 1000, 1, NULL },

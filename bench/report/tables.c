@@ -31,6 +31,8 @@ const struct table tables[] = {
 	STREAMS("two", "adaptive", "Stream, two CPUs, adaptive"),
 	STREAMS("same", "spin", "Copying, one process"),
 	STREAMS("same", "block", "Stream, same CPU, block"),
+	TABLE("send-alone", "same", "spin", "Sending, both ends in one thread", &measure_msgs),
+	TABLE("recv-alone", "same", "spin", "Receiving, both ends in one thread", &measure_msgs),
 	TABLE("idle", "two", "block", "Waiting receiver, block", &measure_idle),
 	TABLE("idle", "two", "adaptive", "Waiting receiver, adaptive", &measure_idle),
 	TABLE("open", "same", "adaptive", "Opening a default channel, both ends", &measure_p50),
