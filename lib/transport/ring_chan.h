@@ -106,7 +106,8 @@ struct kipc__ring_chan {
 };
 
 #define KIPC__BRISK_WAITS 1024 /* then the hints to the peer are looked after again */
-#define KIPC__BRISK_TURNS 32
+#define KIPC__BRISK_LOOKS 20   /* half a microsecond */
+#define KIPC__BRISK_NEAR  8    /* of them, as often as it goes: near cores have answered by then */
 
 /* From so many calls in a row on it is a stream; the sender then gets a lead of so many turns; a message
  * that comes within so many turns was on its way already.
