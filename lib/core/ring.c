@@ -51,17 +51,11 @@ static inline bool whole_lines(uint64_t stride)
 	return stride % KIPC_RING_LINE == 0;
 }
 
-/* A length like no other, for which there is never room. */
-#define TX_LIKE_NONE(tx)                                       \
-	{                                                      \
-		.key = KIPC__RING_NONE, .stride = (tx)->bytes, \
-	}
-
 /* The record of a message at pos: 0; -EMSGSIZE. */
 static inline int tx_like(const struct kipc__ring_tx *tx, struct like *l, uint64_t pos,
                           uint64_t len)
 {
-	if (kipc__likely(len == l->key))
+	if (kipc__likely(len == l->key && len != KIPC__RING_NONE))
 		return 0;
 	if (len > kipc_ring_max_len(tx->bytes, tx->align))
 		return -EMSGSIZE;
@@ -76,7 +70,7 @@ int kipc__ring_reserve(struct kipc__ring_tx *tx, struct kipc_msg *m, unsigned n)
 {
 	uint8_t *data = (uint8_t *)kipc__ring_tx_header(tx, tx->prod) + KIPC_REC_BYTES;
 	const uint64_t most = tx->bytes - KIPC_REC_BYTES;
-	struct like like = TX_LIKE_NONE(tx);
+	struct like like = { .key = KIPC__RING_NONE };
 	uint64_t need = 0, end;
 	unsigned i;
 	int r;
@@ -244,7 +238,7 @@ static inline int tx_next(struct kipc__ring_tx *tx, struct like *l, uint64_t pos
 		return 1;
 	r = kipc__ring_room(tx, *next - tx->prod);
 	*limit = limit_of(tx);
-	return r != 0 || len != KIPC__RING_NONE ? r : -EMSGSIZE;
+	return r;
 }
 
 int kipc__ring_send(struct kipc__ring_tx *tx, const struct kipc_msg *m, unsigned n)
@@ -252,7 +246,7 @@ int kipc__ring_send(struct kipc__ring_tx *tx, const struct kipc_msg *m, unsigned
 	uint8_t *const data = tx->data;
 	const uint64_t bytes = tx->bytes;
 	uint64_t pos = tx->prod, limit = limit_of(tx), first = 0;
-	struct like like = TX_LIKE_NONE(tx);
+	struct like like = { .key = KIPC__RING_NONE };
 	uint64_t next, *at;
 	unsigned i;
 	int r = 0;

@@ -226,6 +226,10 @@ EACH_FORM(message_send_n)
 
 	for (int i = 0; i < 4; i++)
 		m[i] = (struct kipc_msg){ .data = space, .len = 10 };
+	m[2].len = SIZE_MAX;
+	must_eq(kipc_send_n(c, m, 4, 0), 2);
+	for (int i = 0; i < 2; i++)
+		must_eq(kipc_recv(d.end[1], space, max, 0), 10);
 	m[2].len = max + 1;
 	must_eq(kipc_send_n(c, m, 4, 0), 2);
 	must_eq(kipc_send_n(c, m + 2, 2, 0), -EMSGSIZE);
