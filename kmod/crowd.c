@@ -24,7 +24,7 @@
 #include "crowd.h"
 #include "wake.h"
 
-/* How many one ring wakes itself, and while it holds the lock. */
+/* How many sleepers one ring wakes itself, and how many pollers it tells, and while it holds the lock. */
 #define KIPC_CROWD_AT_ONCE 8
 
 /* A thread that sleeps; lives on its stack, which it does not leave without the lock. */
@@ -59,6 +59,7 @@ void kipc_crowd_init(struct kipc_crowd *crowd)
 	INIT_LIST_HEAD(&crowd->sleepers);
 	INIT_LIST_HEAD(&crowd->called);
 	INIT_LIST_HEAD(&crowd->polled);
+	INIT_LIST_HEAD(&crowd->told);
 	INIT_WORK(&crowd->calling, kipc_crowd_call_rest);
 }
 
@@ -97,17 +98,21 @@ static void kipc_crowd_tell(const struct kipc_crowd_member *member, __poll_t key
 	__wake_up(member->pollers, TASK_NORMAL, 0, poll_to_key(key));
 }
 
-/* Under lock: they are to arm again before they are told again. Says whether there was one. */
-static bool kipc_crowd_tell_polled(struct kipc_crowd *crowd)
+/* Under lock: tells the first of those who are to be told, if any, but so many at most. They are to arm again
+ * before they are told again. Says how many.
+ */
+static unsigned int kipc_crowd_tell_first(struct kipc_crowd *crowd, unsigned int most)
 {
-	struct kipc_crowd_member *member, *next;
-	bool any = !list_empty(&crowd->polled);
+	struct kipc_crowd_member *member;
+	unsigned int nr = 0;
 
-	list_for_each_entry_safe (member, next, &crowd->polled, entry) {
+	while (nr < most && !list_empty(&crowd->told)) {
+		member = list_first_entry(&crowd->told, struct kipc_crowd_member, entry);
 		list_del_init(&member->entry);
 		kipc_crowd_tell(member, crowd->key);
+		nr++;
 	}
-	return any;
+	return nr;
 }
 
 u32 kipc_crowd_arm(struct kipc_crowd *crowd, struct kipc_crowd_member *poller)
@@ -266,6 +271,12 @@ static unsigned int kipc_crowd_rouse_first(struct list_head *list, unsigned int 
 	return nr;
 }
 
+/* Under lock: is there anybody who has still to hear of an event? */
+static bool kipc_crowd_has_rest(const struct kipc_crowd *crowd)
+{
+	return !list_empty(&crowd->called) || !list_empty(&crowd->told);
+}
+
 static void kipc_crowd_call_rest(struct work_struct *work)
 {
 	struct kipc_crowd *crowd = container_of(work, struct kipc_crowd, calling);
@@ -274,16 +285,26 @@ static void kipc_crowd_call_rest(struct work_struct *work)
 	do {
 		spin_lock(&crowd->lock);
 		kipc_crowd_rouse_first(&crowd->called, KIPC_CROWD_AT_ONCE, 0);
-		more = !list_empty(&crowd->called);
+		kipc_crowd_tell_first(crowd, KIPC_CROWD_AT_ONCE);
+		more = kipc_crowd_has_rest(crowd);
 		spin_unlock(&crowd->lock);
 		cond_resched();
 	} while (more);
 	kref_put(crowd->refs, crowd->release);
 }
 
-/* Under lock. A message to a crowd shall not cost its sender more for each who sleeps: some are woken
- * here, the others by a worker. Only the first one can be asked to run on this CPU; more would lie there in
- * a row behind the waker.
+/* Under lock. One reference for each time that the work is queued; the caller has one of its own. */
+static void kipc_crowd_leave_rest(struct kipc_crowd *crowd)
+{
+	if (!kipc_crowd_has_rest(crowd))
+		return;
+	kref_get(crowd->refs);
+	if (!queue_work(kipc_crowd_callers, &crowd->calling))
+		kref_put(crowd->refs, crowd->release);
+}
+
+/* Under lock. Only the first one can be asked to run on this CPU; more would lie there in a row behind the
+ * waker.
  */
 static unsigned int kipc_crowd_call_all(struct kipc_crowd *crowd, int flags)
 {
@@ -293,12 +314,6 @@ static unsigned int kipc_crowd_call_all(struct kipc_crowd *crowd, int flags)
 	nr = kipc_crowd_rouse_first(&crowd->called, 1, flags);
 	nr += kipc_crowd_rouse_first(&crowd->called, KIPC_CROWD_AT_ONCE - 1,
 	                             flags & ~KIPC_COMPAT_WAKE_HERE);
-	if (list_empty(&crowd->called))
-		return nr;
-	/* One for each time that the work is queued; the caller has one of its own. */
-	kref_get(crowd->refs);
-	if (!queue_work(kipc_crowd_callers, &crowd->calling))
-		kref_put(crowd->refs, crowd->release);
 	return nr;
 }
 
@@ -316,17 +331,21 @@ static unsigned int kipc_crowd_happen(struct kipc_crowd *crowd, bool all, u32 hi
 	return nr;
 }
 
+/* A message to a crowd shall not cost its sender more for each who sleeps or polls: some hear of it here, the
+ * others from a worker. A poller that arms again meanwhile looks behind that, so it need not be told any more.
+ */
 bool kipc_crowd_ring(struct kipc_crowd *crowd, bool all, u32 hint)
 {
 	unsigned int nr;
-	bool polled;
 
 	spin_lock(&crowd->lock);
 	nr = kipc_crowd_happen(crowd, all, hint);
-	polled = kipc_crowd_tell_polled(crowd);
+	list_splice_tail_init(&crowd->polled, &crowd->told);
+	nr += kipc_crowd_tell_first(crowd, KIPC_CROWD_AT_ONCE);
+	kipc_crowd_leave_rest(crowd);
 	kipc_crowd_show(crowd);
 	spin_unlock(&crowd->lock);
-	return nr || polled;
+	return nr;
 }
 
 /* Under lock. */

@@ -22,7 +22,8 @@ struct kipc_crowd {
 	u64 events;                    /* its lower bits are in armed */
 	struct list_head sleepers;     /* struct kipc_crowd_sleeper, the longest asleep first */
 	struct list_head called;       /* those whom a ring has still to wake, all of them */
-	struct work_struct calling;    /* does that; holds a reference while it is under way */
+	struct list_head told;         /* members that polled whom a ring has still to tell */
+	struct work_struct calling;    /* does both; holds a reference while it is under way */
 	struct kref *refs;             /* of whoever contains this crowd */
 	void (*release)(struct kref *refs);
 	struct list_head polled; /* members that have armed as pollers since the last event */
@@ -35,7 +36,7 @@ struct kipc_crowd_member {
 	unsigned int asleep;        /* its threads on the lists */
 	bool polls;                 /* it has armed as a poller, */
 	u64 events;                 /* when so many had happened */
-	struct list_head entry;     /* in kipc_crowd.polled */
+	struct list_head entry;     /* in kipc_crowd.polled or .told */
 	wait_queue_head_t *pollers; /* who polls its file; one for both sides */
 };
 

@@ -76,7 +76,8 @@
  *   mmap, SELF, STAT, SHUTDOWN, PEER   as above, with the differences below
  *   KIPC_IOC_ARM       say that I am about to sleep or to be polled
  *   KIPC_IOC_SLEEP     sleep until something happens on a side
- *   KIPC_IOC_RING      something happened on a side: wake one sleeper or all, and all pollers
+ *   KIPC_IOC_RING      something happened on a side: wake one sleeper or all, and all pollers;
+ *                      but for the first few of a crowd a worker does that
  *   KIPC_IOC_BIND      pubsub, subscriber: the publisher waits for me, or does not any more
  *   KIPC_IOC_CUT       pubsub, publisher: I wait for these no longer
  *   KIPC_IOC_UNDO      queue: which dead end's claims am I to undo?

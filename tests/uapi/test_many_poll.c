@@ -5,6 +5,7 @@
 #include <criterion/criterion.h>
 #include <poll.h>
 #include <sys/epoll.h>
+#include <unistd.h>
 #include "many.h"
 
 TestSuite(many_poll, .init = harness_begin);
@@ -77,6 +78,88 @@ Test(many_poll, all_pollers_are_told)
 		must_eq(epoll_wait(ep, ev, NR_ENDS, 0), NR_ENDS / 2); /* those by level */
 		for (unsigned i = 0; i < NR_ENDS; i++)
 			must_eq(many_arm(&m[i], DATA, KIPC_ARMED_POLLED), 0);
+	}
+}
+
+/* ---- more than who rings tells itself --------------------------------------------------- */
+
+#define CROWD   64 /* bits of a word */
+#define AT_ONCE 8  /* the others hear of it from a worker */
+
+static void crowd_new(struct many *m, const char *name)
+{
+	struct kipc_ioc_create c = many_arg(name, QUEUE, 0);
+	int control = uapi_control();
+
+	c.nr_ends = CROWD;
+	must_eq(uapi_call(control, KIPC_IOC_CREATE, &c), 0);
+	must_sys(close(control));
+	many_map(&m[0], c.fd[0]);
+	for (unsigned i = 1; i < CROWD; i++)
+		many_join(&m[i], name, QUEUE, 0);
+}
+
+/* Every step-th; says which. */
+static uint64_t crowd_arm(const struct many *m, unsigned step)
+{
+	uint64_t armed = 0;
+
+	for (unsigned i = 0; i < CROWD; i += step) {
+		must_eq(many_arm(&m[i], DATA, KIPC_ARMED_POLLED), 0);
+		armed |= 1ULL << i;
+	}
+	return armed;
+}
+
+/* Who is ready by level, or has been told since by edge. */
+static unsigned crowd_hear(int ep, int timeout, uint64_t *heard)
+{
+	struct epoll_event ev[CROWD];
+	unsigned n = (unsigned)must_sys(epoll_wait(ep, ev, CROWD, timeout));
+
+	for (unsigned i = 0; i < n; i++)
+		*heard |= 1ULL << ev[i].data.u32;
+	return n;
+}
+
+/* Also those who arm again before the worker comes to them: they are told of what happens next. */
+Test(many_poll, each_of_a_crowd_is_told)
+{
+	int ep = (int)must_sys(epoll_create1(EPOLL_CLOEXEC));
+	struct many m[CROWD];
+
+	crowd_new(m, harness_name());
+	crowd_arm(m, 1);
+	for (unsigned i = 0; i < CROWD; i++) {
+		struct epoll_event e = { .events = EPOLLIN | (i % 2 ? EPOLLET : 0), .data.u32 = i };
+
+		must_sys(epoll_ctl(ep, EPOLL_CTL_ADD, m[i].fd, &e));
+	}
+	for (unsigned round = 0; round < 30; round++) {
+		uint64_t heard = 0;
+
+		must_eq(crowd_hear(ep, 0, &heard), 0);
+		must_eq(many_ring(&m[round], DATA, KIPC_RING_ONE), 0);
+		must(crowd_hear(ep, 0, &heard) >= AT_ONCE);
+		heard &= ~crowd_arm(m, 1 + round % 3);
+		must_eq(many_ring(&m[round], DATA, KIPC_RING_ALL), 0);
+		while (~heard)
+			crowd_hear(ep, -1, &heard);
+		crowd_arm(m, 1);
+	}
+}
+
+/* The worker does not come to an end that is gone, and the channel goes when the worker has ended. */
+Test(many_poll, a_crowd_that_goes_is_told_no_more)
+{
+	struct many m[CROWD];
+
+	for (unsigned round = 0; round < 4; round++) {
+		crowd_new(m, harness_name());
+		crowd_arm(m, 1);
+		must_eq(many_ring(&m[0], DATA, KIPC_RING_ONE), 0);
+		for (unsigned i = 0; i < CROWD; i++)
+			many_leave(&m[round % 2 ? i : CROWD - 1 - i]);
 	}
 }
 
