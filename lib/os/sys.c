@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include "sys.h"
 
@@ -35,6 +36,13 @@ int64_t kipc__deadline(int64_t timeout)
 struct timespec kipc__timespec(int64_t ns)
 {
 	return (struct timespec){ .tv_sec = ns / NSEC_PER_SEC, .tv_nsec = ns % NSEC_PER_SEC };
+}
+
+bool kipc__fd_scarce(int fd)
+{
+	struct rlimit most;
+
+	return getrlimit(RLIMIT_NOFILE, &most) == 0 && (rlim_t)fd >= most.rlim_cur / 4 * 3;
 }
 
 void kipc__fd_close(int fd)

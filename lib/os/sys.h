@@ -3,6 +3,7 @@
 #ifndef KIPC_OS_SYS_H
 #define KIPC_OS_SYS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <time.h>
 
@@ -17,6 +18,9 @@ int64_t kipc__deadline(int64_t timeout);
 
 /* The timespec of a duration or of an absolute time. */
 struct timespec kipc__timespec(int64_t ns);
+
+/* Is this one of the last quarter of what the process may open, which is left to the others? */
+bool kipc__fd_scarce(int fd);
 
 /* Close a descriptor if there is one (>= 0); errno is not touched. */
 void kipc__fd_close(int fd);

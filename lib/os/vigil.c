@@ -4,7 +4,6 @@
 #include <linux/futex.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -61,14 +60,6 @@ static void ask(struct kipc__vigil *v, unsigned i, const struct pollfd *what)
 	change->user_data = CHANGE(i);
 }
 
-/* The last quarter of what the process may open is left to the others. */
-static bool scarce(int fd)
-{
-	struct rlimit most;
-
-	return getrlimit(RLIMIT_NOFILE, &most) == 0 && (rlim_t)fd >= most.rlim_cur / 4 * 3;
-}
-
 /* The ring keeps the event descriptor; the process's table has only that of the ring. */
 static int take_zeros(struct kipc__vigil *v, unsigned n)
 {
@@ -85,7 +76,7 @@ static int prepare(struct kipc__vigil *v, unsigned n)
 
 	if (r < 0)
 		return r;
-	r = scarce(v->ring.ring_fd) ? -EMFILE : take_zeros(v, n);
+	r = kipc__fd_scarce(v->ring.ring_fd) ? -EMFILE : take_zeros(v, n);
 	if (r < 0)
 		io_uring_queue_exit(&v->ring);
 	return r;
