@@ -11,6 +11,7 @@
 #ifndef KIPC_TRANSPORT_HUB_SHM_H
 #define KIPC_TRANSPORT_HUB_SHM_H
 
+#include "../os/courier.h"
 #include "../os/guard.h"
 #include "../os/lock.h"
 #include "../os/region.h"
@@ -26,6 +27,9 @@
 
 /* So many sleepers are woken by who publishes to a crowd; they wake the others. One alone could be gone. */
 #define KIPC__HUB_CHOSEN 2
+
+/* A larger crowd of pollers is rung for by a worker of the kernel, if there may be one. */
+#define KIPC__HUB_AT_ONCE 8
 
 /* How one side sleeps; used by the thread that sleeps there. */
 struct kipc__hub_rest {
@@ -43,6 +47,9 @@ struct kipc__hub_shm {
 	int epoll[2];
 	int bell[2];
 	int ticker;
+	struct kipc__courier *courier; /* of who calls; NULL: it rings itself */
+	unsigned rung;                 /* how often it has called pollers */
+	unsigned crowd;                /* of live ends that it may have to call */
 
 	/* Sleeping. */
 	struct kipc__hub_rest rest[2];
@@ -74,6 +81,7 @@ void kipc__hub_shm_stir(
 	struct kipc__hub *h); /* all sleepers look who is there; no poller is told */
 int kipc__hub_shm_bell_make(struct kipc__hub *h,
                             unsigned side); /* unless there is one: my descriptor */
+int kipc__hub_shm_bells_begin(struct kipc__hub *h, bool calls); /* -ENOMEM */
 void kipc__hub_shm_bells_close(struct kipc__hub *h);
 
 /* The names of what lies beside the region: mine; of a place whose owner is dead; where nobody is left, of
@@ -90,6 +98,8 @@ int kipc__hub_shm_take(struct kipc__hub *h, unsigned first,
 void kipc__hub_shm_settle(struct kipc__hub *h); /* live: my death is seen from here on */
 void kipc__hub_shm_drop(struct kipc__hub *h);   /* free my place */
 void kipc__hub_shm_look(struct kipc__hub *h, bool now);
+unsigned kipc__hub_shm_live(const struct kipc__hub *h, unsigned first,
+                            unsigned behind); /* how many */
 
 /* The same for a sleeper whose nap is over: where all watch all, one look in a while does for the whole
  * crowd, or its cost would grow with the square of the sleepers.

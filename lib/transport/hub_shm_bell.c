@@ -100,6 +100,27 @@ static void ring(struct kipc__hub *h, unsigned side)
 		(void)!read(fd, old, sizeof(old));
 }
 
+/* Of live ends how many may have to be called; some of them do not poll. Seldom counted anew. */
+static bool is_crowd(struct kipc__hub *h)
+{
+	struct kipc__hub_shm *s = kipc__hub_shm_of(h);
+
+	if (s->rung++ % 16 == 0)
+		s->crowd = kipc__hub_shm_live(h, 1, h->ident.nr_ends);
+	return s->crowd > KIPC__HUB_AT_ONCE;
+}
+
+/* Writing wakes each who polls. The letter that a worker writes is lost if I am killed before, as if I had been
+ * killed before I rang: they find out by their tickers.
+ */
+static void ring_for_crowd(struct kipc__hub *h, unsigned side)
+{
+	struct kipc__hub_shm *s = kipc__hub_shm_of(h);
+
+	if (!s->courier || !is_crowd(h) || kipc__courier_send(s->courier, bell_fd(h, side)) != 0)
+		ring(h, side);
+}
+
 /* While the place is mine: what its next owner makes has the same names. */
 void kipc__hub_shm_bells_leave(struct kipc__hub *h)
 {
@@ -130,17 +151,29 @@ void kipc__hub_shm_bells_sweep(const char *name, const __u64 id[2],
 			kipc__hub_shm_bells_unlink(name, id, end);
 }
 
+int kipc__hub_shm_bells_begin(struct kipc__hub *h, bool calls)
+{
+	struct kipc__hub_shm *s = kipc__hub_shm_of(h);
+
+	s->epoll[0] = s->epoll[1] = s->bell[0] = s->bell[1] = s->ticker = -1;
+	if (!calls || !s->may_watch)
+		return 0;
+	s->courier = kipc__courier_new();
+	return s->courier ? 0 : -ENOMEM;
+}
+
 void kipc__hub_shm_bells_close(struct kipc__hub *h)
 {
 	struct kipc__hub_shm *s = kipc__hub_shm_of(h);
 	unsigned side;
 
+	kipc__hub_shm_leash_end(s); /* first: a forked child would forget a courier that is gone */
+	kipc__courier_free(s->courier);
 	for (side = 0; side < 2; side++) {
 		kipc__fd_close(s->epoll[side]);
 		kipc__fd_close(s->bell[side]);
 	}
 	kipc__fd_close(s->ticker);
-	kipc__hub_shm_leash_end(s);
 }
 
 /* ---- waking ----------------------------------------------------------------------------- */
@@ -202,7 +235,7 @@ void kipc__hub_shm_call(struct kipc__hub *h, unsigned side)
 	uint32_t seen = called(armed, &after); /* pairs with (H) */
 
 	if (seen & KIPC_ARMED_POLLED)
-		ring(h, side);
+		ring_for_crowd(h, side);
 	if (!(seen & SLEEPERS))
 		return;
 	kipc__hub_shm_leash_make(h);

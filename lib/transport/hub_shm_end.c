@@ -54,6 +54,15 @@ static bool alive(struct kipc__hub *h, unsigned end)
 	return kipc__lockfile_held(s->file, KIPC__HUB_BYTE(end), &pid) != 0;
 }
 
+unsigned kipc__hub_shm_live(const struct kipc__hub *h, unsigned first, unsigned behind)
+{
+	unsigned end, live = 0;
+
+	for (end = first; end < behind; end++)
+		live += kipc__hub_state(h, end) == KIPC_END_LIVE;
+	return live;
+}
+
 static void bury(struct kipc__hub *h, unsigned end)
 {
 	h->kind->died(h, end);

@@ -21,19 +21,20 @@ struct meeting {
 	struct kipc__hub *made;
 };
 
-static struct kipc__hub *hub_new(const struct kipc__hub_kind *kind, const struct kipc__config *cfg)
+static struct kipc__hub *hub_new(const struct meeting *m, const struct kipc__config *cfg)
 {
-	struct kipc__hub *h = kipc__hub_new(kind, &kipc__hub_shm, cfg);
+	struct kipc__hub *h = kipc__hub_new(m->kind, &kipc__hub_shm, cfg);
+	bool calls = m->kind->calls && m->plan->first == 0;
 	struct kipc__hub_shm *s;
 
 	if (!h)
 		return NULL;
 	s = kipc__hub_shm_of(h);
-	s->epoll[0] = s->epoll[1] = s->bell[0] = s->bell[1] = s->ticker = -1;
 	s->may_watch = cfg->uring;
 	strcpy(s->name, cfg->name);
-	if (kipc__hub_shm_leash_begin(s) == 0)
+	if (kipc__hub_shm_bells_begin(h, calls) == 0 && kipc__hub_shm_leash_begin(s) == 0)
 		return h;
+	kipc__courier_free(s->courier);
 	kipc__hub_free(h);
 	return NULL;
 }
@@ -146,7 +147,7 @@ static int create(struct kipc__hub *h, const struct meeting *m, const struct kip
 static int attempt(const struct kipc__config *cfg, void *arg)
 {
 	struct meeting *m = arg;
-	struct kipc__hub *h = hub_new(m->kind, cfg);
+	struct kipc__hub *h = hub_new(m, cfg);
 	int r;
 
 	if (!h)

@@ -35,6 +35,7 @@ static void in_child(struct kipc__guard *g)
 
 	kipc__fd_close(s->leash);
 	s->leash = -1;
+	kipc__courier_forget(s->courier);
 }
 
 int kipc__hub_shm_leash_begin(struct kipc__hub_shm *s)
@@ -179,15 +180,12 @@ static int begin(struct kipc__hub *h, struct kipc__hub_rest *rest, struct kipc__
 static int64_t my_turn(const struct kipc__hub *h, unsigned side)
 {
 	int64_t now, next, round;
-	unsigned end, live = 0, before_me = 0;
+	unsigned live, before_me;
 
 	if (!h->kind->calls || side != KIPC_SIDE_DATA)
 		return KIPC__NEVER;
-	for (end = 1; end < h->ident.nr_ends; end++)
-		if (kipc__hub_state(h, end) == KIPC_END_LIVE) {
-			live++;
-			before_me += end < h->end;
-		}
+	before_me = kipc__hub_shm_live(h, 1, h->end);
+	live = before_me + kipc__hub_shm_live(h, h->end, h->ident.nr_ends);
 	if (live <= KIPC__HUB_CHOSEN)
 		return KIPC__NEVER;
 	now = kipc__now();

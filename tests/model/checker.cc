@@ -193,8 +193,9 @@ template <int threads> struct suite : rl::test_suite<suite<threads>, threads> {
 
 bool simulate(rl::test_params &params)
 {
-	return kipc__model_threads == 2 ? rl::simulate<suite<2> >(params)
-	                                : rl::simulate<suite<3> >(params);
+	return kipc__model_threads == 2   ? rl::simulate<suite<2> >(params)
+	       : kipc__model_threads == 3 ? rl::simulate<suite<3> >(params)
+	                                  : rl::simulate<suite<4> >(params);
 }
 
 } // namespace

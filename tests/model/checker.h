@@ -28,7 +28,7 @@ enum kipc__model_rmw { KIPC__EXCHANGE, KIPC__OR, KIPC__AND, KIPC__ADD };
 
 /* ---- the model's part ------------------------------------------------------------------- */
 
-extern const unsigned kipc__model_threads; /* 2 or 3 */
+extern const unsigned kipc__model_threads; /* 2 to 4 */
 void kipc__model_setup(void); /* before each execution: declare, reset what is static */
 void kipc__model_thread(unsigned i);
 void kipc__model_after(void); /* when all threads have ended */

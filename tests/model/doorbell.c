@@ -3,8 +3,9 @@
  * doorbell.c - model of a publisher and two subscribers that share a doorbell
  *
  * The subscribers sleep until their descriptors are readable, and take what is there, or less; now and then one
- * sleeps in the call. The FIFO holds two letters only, so that who rings often has to make room. Nothing ticks
- * and nobody leaves, so nothing makes up for a wake-up that is lost. Right is: each gets every message.
+ * sleeps in the call. The FIFO holds two letters only, so that who rings often has to make room. Now and then a
+ * courier takes a letter, for a worker to write it later. Nothing ticks and nobody leaves, so nothing makes up
+ * for a wake-up that is lost. Right is: each gets every message.
  */
 #include <errno.h>
 #include <sys/epoll.h>
@@ -20,14 +21,24 @@
 #define BELL_FD  1000
 #define EPOLL_FD 2000 /* and the end */
 
+#define COURIER ((struct kipc__courier *)1)
+
 #define PATTERN(number) (0xaa00000000000000ULL + (number))
 
-const unsigned kipc__model_threads = CROWD;
+#define WORKER CROWD
+
+const unsigned kipc__model_threads = CROWD + 1;
 
 static unsigned messages;
 
 /* What the kernel has: letters in the FIFO; by end, what its epoll has not reported yet, and how often it was told. */
 static uint32_t letters, edge[CROWD], told[CROWD];
+
+/* The worker's letter, and whether more may come. */
+#define LETTER 1u
+#define OVER   2u
+
+static uint32_t post;
 
 static void declare(void)
 {
@@ -48,6 +59,7 @@ static void declare(void)
 		kipc__model_word(&kipc__hub_ctrl(h, e)->hints.joined, 8, 0);
 	}
 	kipc__model_word(&letters, 4, kipc__model_rand(LETTERS + 1));
+	kipc__model_word(&post, 4, 0);
 	for (e = 0; e < CROWD; e++) {
 		kipc__model_word(&edge[e], 4, 0);
 		kipc__model_word(&told[e], 4, 0);
@@ -72,6 +84,7 @@ void kipc__model_setup(void)
 
 		kipc__model_crowd_join(e, &cfg);
 		s->polled[KIPC_SIDE_DATA] = e != 0;
+		s->courier = e == 0 ? COURIER : NULL;
 		s->epoll[KIPC_SIDE_DATA] = EPOLL_FD + (int)e;
 	}
 }
@@ -125,6 +138,33 @@ int epoll_ctl(int epoll, int op, int fd, struct epoll_event *e)
 	return 0;
 }
 
+/* One letter at a time, if there is room. */
+int kipc__courier_send(struct kipc__courier *c, int fd)
+{
+	kipc__model_assert(c == COURIER && fd == BELL_FD, "another courier");
+	if (kipc__model_rand(2) || kipc__fetch_add(&letters, 0) == LETTERS ||
+	    kipc__fetch_or(&post, 0) & LETTER)
+		return -EAGAIN;
+	kipc__fetch_or(&post, LETTER);
+	kipc__model_futex_wake(&post, 1);
+	return 0;
+}
+
+static void work(void)
+{
+	uint32_t seen;
+
+	do {
+		seen = kipc__fetch_or(&post, 0);
+		if (seen == 0) {
+			kipc__model_futex_wait(&post, 0, false);
+		} else if (seen & LETTER) {
+			(void)write(BELL_FD, "r", 1);
+			kipc__fetch_and(&post, ~LETTER);
+		}
+	} while (seen != OVER);
+}
+
 static void await_readable(unsigned e)
 {
 	for (;;) {
@@ -149,6 +189,8 @@ static void publish(void)
 
 		kipc__model_assert(c->ops->send(c, &m, 1, -1) == 1, "publishing fails");
 	}
+	kipc__fetch_or(&post, OVER);
+	kipc__model_futex_wake(&post, 1);
 }
 
 /* 1, or -EAGAIN, if it does not wait. */
@@ -186,6 +228,8 @@ void kipc__model_thread(unsigned i)
 		kipc__model_sluggish(50);
 	if (i == 0)
 		publish();
+	else if (i == WORKER)
+		work();
 	else
 		poll_and_take(i);
 }
