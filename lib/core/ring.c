@@ -36,12 +36,14 @@ int kipc__ring_rx_init(struct kipc__ring_rx *rx, const struct kipc_ring_geom *g,
 
 /* ---- producing -------------------------------------------------------------------------- */
 
-/* Messages of a batch are mostly of one length, and their records follow each other: what was worked out for
- * one holds for the next, unless its end was moved to that of a line in which it did not begin. And an
- * address that does not depend on the last record's header can be loaded from before that has come.
+/* What the next record of a batch is guessed to be: like the last one, since messages of a batch are mostly of
+ * one length. The guess is right if its key is that of the next record; then nothing has to be worked out.
+ * Where a record lies decides about its stride, too, if it may have been moved out of a line that it would
+ * begin in and not end; such a one is no guess. A receiver gains most by it: where the next record begins does
+ * not depend on what the header of the last one turns out to be, so both can be loaded at once.
  */
 struct like {
-	uint64_t key; /* tx: the length; rx: the header */
+	uint64_t key; /* tx: the length; rx: the header; no guess: KIPC__RING_NONE; 0 */
 	uint64_t stride;
 	uint64_t other; /* tx: the header; rx: the length */
 };

@@ -173,14 +173,15 @@ int kipc__ring_base_discard(struct kipc_chan *base)
 	return 0;
 }
 
-/* A batch of long messages goes by pieces of this many bytes: the other side has something to do meanwhile. */
-#define PIECE 65536
+/* Of a batch of long messages so many bytes go at once: the other side has something to do meanwhile. */
+#define AT_ONCE 65536
 
-static unsigned piece_of(uint64_t len, unsigned n)
+/* How many messages these are. */
+static unsigned at_once(uint64_t len, unsigned n)
 {
-	if (kipc__likely(len <= PIECE / KIPC_BATCH_MAX))
+	if (kipc__likely(len <= AT_ONCE / KIPC_BATCH_MAX))
 		return n;
-	len = len < PIECE ? PIECE / len : 1;
+	len = len < AT_ONCE ? AT_ONCE / len : 1;
 	return len < n ? (unsigned)len : n;
 }
 
@@ -191,7 +192,7 @@ static kipc__noinline int send_rest(struct kipc__ring_chan *c, const struct kipc
 	int r;
 
 	do {
-		r = kipc__ring_send(&c->tx, m + went, piece_of(m[went].len, n - went));
+		r = kipc__ring_send(&c->tx, m + went, at_once(m[went].len, n - went));
 		if (r > 0)
 			r = sent(c, m + went, r);
 		went += r > 0 ? (unsigned)r : 0;
@@ -203,7 +204,7 @@ int kipc__ring_base_send(struct kipc_chan *base, const struct kipc_msg *m, unsig
                          int64_t timeout)
 {
 	struct kipc__ring_chan *c = ring_of(base);
-	unsigned piece = piece_of(m->len, n);
+	unsigned piece = at_once(m->len, n);
 	int r;
 
 	if (kipc__unlikely(kipc__load_relaxed(&c->fault)))
@@ -255,7 +256,7 @@ static inline unsigned piece_there(const struct kipc__ring_chan *c, unsigned n)
 {
 	uint64_t header = kipc__ring_look(&c->rx, c->rx.cons);
 
-	return header ? piece_of(kipc__ring_header_len(header), n) : n;
+	return header ? at_once(kipc__ring_header_len(header), n) : n;
 }
 
 static int received(struct kipc__ring_chan *c, const struct kipc_msg *m, int n)

@@ -66,8 +66,8 @@ static void watched(struct kipc__ring_chan *c, unsigned turns)
 	kipc__count(&c->base.stats.spins);
 }
 
-/* Between far cores who looks as often as it goes waits longer, up to twice as long, and by how the compiler
- * happened to align the loop; half as often is enough.
+/* Near cores answer within the first few looks. The answer of a far one comes up to twice as late if it is looked
+ * for as often as it goes; each second turn is often enough (docs/design.md, section 4).
  */
 bool kipc__ring_watch_briefly(struct kipc__ring_chan *c, int64_t timeout)
 {
