@@ -2,6 +2,7 @@
 /* A message to many who poll: each of them gets it, the busy ones and those who have just come, too. */
 #include <sched.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <time.h>
 #include "pubsub.h"
 
@@ -188,6 +189,87 @@ PUBSUB(poll_each_message)
 	kipc_chan_close(pub);
 	for (unsigned i = 0; i < CROWD; i++)
 		peer_end(&p[i]);
+}
+
+/* ---- the publisher is killed ------------------------------------------------------------ */
+
+#define HERD 12 /* more than who publishes wakes itself */
+
+/* All see the same one. */
+struct herd {
+	struct topic topic;
+	pid_t pid[HERD];
+	uint64_t sent; /* that calls have returned for */
+};
+
+/* Nothing that was sent before may be missing, although the wake-up for it may never come. */
+static void await_the_end(struct peer *me, void *arg)
+{
+	struct herd *h = arg;
+	struct kipc_chan *c = topic_subscribe(&h->topic, "");
+	int why, ep = epoll_on(c);
+	uint64_t next = 0;
+
+	peer_tell(me, 'j');
+	do {
+		await_ready(ep);
+		next = topic_drain(c, MAX, next, 0, &why);
+		must(why == -EAGAIN || why == -EPIPE);
+	} while (why != -EPIPE);
+	must(topic_lost(c) == 0);
+	must(next >= __atomic_load_n(&h->sent, __ATOMIC_ACQUIRE));
+	close(ep);
+	kipc_chan_close(c);
+}
+
+/* Now and then to those who sleep, so that it rings. */
+static void send_until_killed(struct peer *me, void *arg)
+{
+	struct herd *h = arg;
+	struct kipc_chan *c = topic_publish(&h->topic, "size=16K");
+	uint64_t random = (uint64_t)getpid();
+
+	peer_tell(me, 'p');
+	peer_expect(me, 'g');
+	for (uint64_t i = 0;; i++) {
+		if (harness_random(&random) % 2)
+			await_asleep(h->pid[i % HERD]);
+		must_eq(topic_put(c, MAX, i, -1), 0);
+		__atomic_store_n(&h->sent, i + 1, __ATOMIC_RELEASE);
+	}
+}
+
+static void herd_round(struct herd *h, uint64_t enough)
+{
+	struct peer publisher, p[HERD];
+
+	h->sent = 0;
+	peer_start(&publisher, send_until_killed, h);
+	peer_expect(&publisher, 'p');
+	for (unsigned i = 0; i < HERD; i++) {
+		peer_start(&p[i], await_the_end, h);
+		peer_expect(&p[i], 'j');
+		h->pid[i] = p[i].pid;
+	}
+	peer_tell(&publisher, 'g');
+	while (__atomic_load_n(&h->sent, __ATOMIC_ACQUIRE) < enough)
+		sched_yield();
+	peer_kill(&publisher);
+	for (unsigned i = 0; i < HERD; i++)
+		peer_end(&p[i]);
+}
+
+PUBSUB(poll_to_the_publishers_death)
+{
+	struct herd *h =
+		mmap(NULL, sizeof(*h), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	uint64_t random = 3;
+
+	must(h != MAP_FAILED);
+	h->topic = topic_new(f);
+	for (unsigned n = harness_rounds(20); n; n--)
+		herd_round(h, 50 + harness_random(&random) % 50);
+	munmap(h, sizeof(*h));
 }
 
 /* ---- two users -------------------------------------------------------------------------- */
