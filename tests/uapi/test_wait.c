@@ -315,6 +315,7 @@ Test(wait, xchg_rings_even_when_it_need_not_sleep)
 
 struct placed {
 	struct side *side;
+	pid_t tid;
 	unsigned rounds;
 	unsigned here; /* how often it woke on CPU 0 */
 };
@@ -333,6 +334,7 @@ static void *answer_anywhere(void *arg)
 {
 	struct placed *p = arg;
 
+	p->tid = gettid(); /* read once it has armed */
 	for (uint64_t i = 1; i <= p->rounds; i++) {
 		pin(1, 1); /* slept there last, */
 		pin(0, 1); /* may wake anywhere */
@@ -356,6 +358,7 @@ static unsigned woken_here(unsigned hint, unsigned rounds)
 	must_eq(pthread_create(&thread, NULL, answer_anywhere, &p), 0);
 	for (uint64_t i = 1; i <= rounds; i++) {
 		await_armed(side_bell(&b.s[1], DATA), KIPC_ARMED_PARKED);
+		await_asleep(p.tid); /* who has not left its CPU yet is woken there */
 		side_move(&b.s[0], DATA, i);
 		must_eq(side_xchg(&b.s[0], i, hint, KIPC_FOREVER), 0);
 	}
