@@ -116,8 +116,9 @@ struct kipc_opts {
  *		others' end; default 1. Where that is forbidden, or with 0, it wakes every 50 ms to look.
  *		A thread that has slept on a pair may at that end get EINTR from epoll_wait() and the like.
  *		Who publishes to more than eight subscribers that poll has a kernel thread of its process
- *		("iou-wrk") wake them, on other CPUs if it is bound to one; to unshare(2) a user namespace
- *		the process then has several threads. With 0 it wakes each itself.
+ *		("iou-wrk") wake them. If its thread is bound to one CPU, all workers that the kernel has for
+ *		io_urings of that thread, the program's own too, are bound to others. To unshare(2) a user
+ *		namespace the process then has several threads. With 0 it wakes each itself.
  *
  * auto takes the best transport that runs here (kipc_why() says why others did not); the environment
  * variable KIPC_TRANSPORT=SCHEME overrides the choice of auto.

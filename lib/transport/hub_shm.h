@@ -98,8 +98,9 @@ int kipc__hub_shm_take(struct kipc__hub *h, unsigned first,
 void kipc__hub_shm_settle(struct kipc__hub *h); /* live: my death is seen from here on */
 void kipc__hub_shm_drop(struct kipc__hub *h);   /* free my place */
 void kipc__hub_shm_look(struct kipc__hub *h, bool now);
-unsigned kipc__hub_shm_live(const struct kipc__hub *h, unsigned first,
-                            unsigned behind); /* how many */
+
+/* How many places from first on, and before behind, have a live end. */
+unsigned kipc__hub_shm_live(const struct kipc__hub *h, unsigned first, unsigned behind);
 
 /* The same for a sleeper whose nap is over: where all watch all, one look in a while does for the whole
  * crowd, or its cost would grow with the square of the sleepers.

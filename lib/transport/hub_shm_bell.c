@@ -9,9 +9,10 @@
  * event changes it, so nothing can fall between a sleeper's last look and its sleep, however many
  * others clear and set the flags meanwhile.
  *
- * All who poll on a side have one doorbell, a FIFO beside the region: who finds the flag writes a byte there, which
- * makes the descriptor of each of them readable, however many there are (hub_shm_poll.c). The first of them makes
- * the FIFO, before it arms, so who sees the flag finds it; it goes with the region.
+ * All who poll on a side have one doorbell, a FIFO beside the region: who finds the flag writes a byte there, or
+ * has a worker of the kernel write it, which makes the descriptor of each of them readable, however many there are
+ * (hub_shm_poll.c). The first of them makes the FIFO, before it arms, so who sees the flag finds it; it goes with
+ * the region.
  *
  * Who publishes to a crowd does not wake each of them. It clears PARKED, says CALL ("there may be sleepers who
  * are still to be woken for this event") and wakes KIPC__HUB_CHOSEN of them. Whoever then comes back from a

@@ -10,8 +10,7 @@
 #define CROWD 64 /* all places */
 #define STAY  60 /* of them */
 #define SENDS 30
-#define FIRST \
-	30 /* that are not counted: what many wake-ups are made cheaper by is set up meanwhile */
+#define FIRST 30 /* before those: not counted, for who rings sets itself up meanwhile */
 
 struct square {
 	struct topic topic;
